@@ -1,0 +1,39 @@
+import { defineAgent, type JobContext, type JobProcess } from '@livekit/agents';
+import { answerCall } from '../src/call/inbound_call.ts';
+import type { CallRuntime } from '../src/call/call_runtime.ts';
+import { logger } from '../src/config/log.ts';
+import { loadProfiles } from '../src/config/profiles.ts';
+import { loadSettings } from '../src/config/settings.ts';
+import { socketPath } from '../src/ledger/socket_path.ts';
+import { spoolDir } from '../src/ledger/spool.ts';
+
+/**
+ * The process of one call: the worker forks it ahead of time (`prewarm`), LiveKit gives it a room
+ * (`entry`), and it exits with the call. The worker has checked settings and profiles already and
+ * would not have started with wrong ones.
+ */
+const log = logger('call');
+
+// agents-js lets both pass without a trace: an uncaught exception kills the process silently, an
+// unhandled rejection is a debug line. The worker sees the exit and ends the call in the ledger.
+process.on('uncaughtException', (error) => {
+  log.fatal({ err: error }, 'uncaught exception: the call process dies');
+  process.exit(1);
+});
+process.on('unhandledRejection', (error) => {
+  log.error({ err: error }, 'unhandled rejection');
+});
+
+export default defineAgent({
+  prewarm: async (proc: JobProcess) => {
+    const settings = loadSettings();
+    const profiles = await loadProfiles(settings.agentsDir);
+    proc.userData.runtime = {
+      settings,
+      profiles,
+      socketPath: await socketPath(settings.dataDir),
+      spoolDir: spoolDir(settings.dataDir),
+    } satisfies CallRuntime;
+  },
+  entry: (job: JobContext) => answerCall(job, job.proc.userData.runtime as CallRuntime),
+});

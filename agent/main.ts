@@ -1,0 +1,45 @@
+import './node_version.ts';
+import { Command } from 'commander';
+import { applyDotEnv } from '../src/config/dot_env.ts';
+import { loadSettings } from '../src/config/settings.ts';
+import { exitWithError } from './exit_with_error.ts';
+
+/** `npm run agent dev|start`: the worker that answers the calls. */
+const program = new Command('agent')
+  .description('Answers phone calls: joins LiveKit as an agent worker and keeps the ledger.')
+  .showHelpAfterError();
+
+program
+  .command('dev')
+  .description('for development: readable logs, ends running calls at once on Ctrl-C')
+  .action(() => run('dev'));
+program
+  .command('start')
+  .description('for production: on SIGTERM running calls go on for DRAIN_SECONDS')
+  .action(() => run('start'));
+program.addHelpText(
+  'after',
+  '\nSettings are read from the environment and .env (docs/configuration.md).' +
+    '\nWithout LiveKit, keys or a carrier: npm run demo',
+);
+
+async function run(mode: 'dev' | 'start'): Promise<void> {
+  if (mode === 'dev') process.env.CALLWIRE_PRETTY ??= '1';
+  applyDotEnv();
+  const settings = loadSettings({ mode });
+  const { startWorker } = await import('./worker.ts');
+  const worker = await startWorker(settings);
+  // Both say the same to a person at a terminal: stop; again: stop now.
+  const stop = () => {
+    worker.stop().then(
+      () => process.exit(0),
+      (error) => exitWithError(error),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  console.log('registered');
+  await worker.failed;
+}
+
+program.parseAsync().catch(exitWithError);

@@ -1,0 +1,138 @@
+import { z } from 'zod';
+import { logger } from '../src/config/log.ts';
+import type { Settings } from '../src/config/settings.ts';
+import { builtinCrmRequests } from '../src/crm/builtin_requests.ts';
+import { CrmWriteHandler } from '../src/crm/crm_write_handler.ts';
+import { createCrmWriter } from '../src/crm/select_crm.ts';
+import { createDefaultEndpoint, DEFAULT_ENDPOINT_ID } from '../src/delivery/default_endpoint.ts';
+import { DeliveryLoop } from '../src/delivery/loop.ts';
+import { createRetrySchedule } from '../src/delivery/retry_schedule.ts';
+import { WebhookHandler } from '../src/delivery/webhook_handler.ts';
+import { GroupCommit } from '../src/ledger/group_commit.ts';
+import { LedgerHost } from '../src/ledger/host.ts';
+import type { RequestHandlers } from '../src/ledger/host_session.ts';
+import type { Ledger } from '../src/ledger/ledger.ts';
+import { LocalLedger } from '../src/ledger/local_ledger.ts';
+import { openStore } from '../src/ledger/open_store.ts';
+import { socketPath } from '../src/ledger/socket_path.ts';
+import { spoolDir } from '../src/ledger/spool.ts';
+import { aliveAtStart, recoverSpools } from '../src/ledger/spool_recovery.ts';
+import { Sweeper } from '../src/ledger/sweep.ts';
+import type { Store } from '../src/store/store.ts';
+import { deleteRoom, type LiveKitApi } from '../src/telephony/livekit_api.ts';
+
+const log = logger('worker');
+
+const HOST_STOP_LIMIT_MS = 2_000;
+const COMMIT_STOP_LIMIT_MS = 5_000;
+const DELIVERY_STOP_LIMIT_MS = 5_000;
+
+/** Below the 30 s after which the host gives a request up; the client asks again. */
+const LONG_POLL_MS = 20_000;
+
+/** Everything durable in the worker's main process: store, ledger, deliveries. */
+export interface RunningRecord {
+  ledger: Ledger;
+  processExited(pid: number): void;
+  /** Tells every call process to say goodbye and end its call. */
+  endCalls(): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the store and brings it up to date before anything new is taken: what dead processes left
+ * in their spools first, then the calls that nobody holds any more, then the deliveries.
+ */
+export async function startRecord(settings: Settings, livekit: LiveKitApi): Promise<RunningRecord> {
+  const { dataDir, defaultEndpoint } = settings;
+  const spools = spoolDir(dataDir);
+  const store = await openStore({
+    dataDir,
+    defaultEndpoint: defaultEndpoint && { perEvent: defaultEndpoint.perEvent },
+  });
+  const ending = Promise.withResolvers<void>();
+  const commits = new GroupCommit({ store });
+  const requests = requestHandlers(store, ending.promise);
+  const ledger = new LocalLedger({ commits, spoolDir: spools, requests });
+  const sweeper = new Sweeper({
+    store,
+    ledger,
+    spoolDir: spools,
+    releaseRoom: ({ room }) => deleteRoom(livekit.rooms, room),
+  });
+  try {
+    await recoverSpools(store, spools, { isAlive: aliveAtStart });
+    await store.releaseClaims();
+    const host = await LedgerHost.listen({
+      socketPath: await socketPath(dataDir),
+      store,
+      commits,
+      requests,
+      onCallLost: () => sweeper.sweepSoon(),
+    });
+    sweeper.start();
+    const deliveries = startDeliveries(settings, store);
+    return {
+      ledger,
+      processExited: (pid) => host.processExited(pid),
+      endCalls: () => ending.resolve(),
+      close: async () => {
+        await host.close({ deadlineMs: HOST_STOP_LIMIT_MS });
+        await sweeper.close();
+        await deliveries.stop();
+        await commits.close({ deadlineMs: COMMIT_STOP_LIMIT_MS });
+        await ledger.close();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+const fromSchema = z.object({ from: z.string().nullable() });
+
+/** What a call process may ask of the worker. */
+function requestHandlers(store: Store, ending: Promise<void>): RequestHandlers {
+  return {
+    ...builtinCrmRequests(store),
+    'calls.countLive': (params) => store.countLiveCalls(fromSchema.parse(params).from),
+    'calls.awaitShutdown': async (_params, signal) => {
+      const pause = AbortSignal.any([signal, AbortSignal.timeout(LONG_POLL_MS)]);
+      const over = new Promise<false>((resolve) => {
+        pause.addEventListener('abort', () => resolve(false), { once: true });
+      });
+      return { shutdown: await Promise.race([ending.then(() => true), over]) };
+    },
+  };
+}
+
+function startDeliveries(settings: Settings, store: Store): { stop(): Promise<void> } {
+  warnAboutDefaultEndpoint(settings);
+  const defaultEndpoint = createDefaultEndpoint(() => settings.defaultEndpoint);
+  const webhooks = new WebhookHandler({
+    endpoints: (id) => (id === DEFAULT_ENDPOINT_ID ? defaultEndpoint : null),
+  });
+  const loop = new DeliveryLoop({
+    store,
+    handlers: [webhooks, new CrmWriteHandler(createCrmWriter(settings.crm, store))],
+    schedule: createRetrySchedule({ steps: settings.delivery.retryScheduleMs }),
+    log: logger('delivery'),
+  });
+  loop.start();
+  return {
+    stop: async () => {
+      await loop.stop({ deadlineMs: DELIVERY_STOP_LIMIT_MS });
+      await webhooks.close();
+    },
+  };
+}
+
+function warnAboutDefaultEndpoint({ defaultEndpoint }: Settings): void {
+  if (!defaultEndpoint) {
+    log.warn('no WEBHOOK_URL: events are kept, and sent nowhere');
+  } else if (!defaultEndpoint.secret) {
+    log.warn('no WEBHOOK_SECRET: deliveries wait until it is set, for nothing is sent unsigned');
+  }
+}

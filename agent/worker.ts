@@ -1,0 +1,175 @@
+import { fileURLToPath } from 'node:url';
+import { AgentServer, InferenceRunner, initializeLogger, ServerOptions } from '@livekit/agents';
+import { TwirpError } from 'livekit-server-sdk';
+import { Admission } from '../src/call/admission.ts';
+import { logger } from '../src/config/log.ts';
+import { loadProfiles } from '../src/config/profiles.ts';
+import type { Settings } from '../src/config/settings.ts';
+import { CallwireError } from '../src/errors.ts';
+import { type LiveKitApi, livekitApi } from '../src/telephony/livekit_api.ts';
+import { onChildExit } from './child_exits.ts';
+import { startRecord } from './record.ts';
+
+const log = logger('worker');
+
+/** Reconnecting to LiveKit is never given up: running calls would die with the worker. */
+const RECONNECT_FOREVER = Number.POSITIVE_INFINITY;
+
+/** Loading a call's modules takes 1 to 3 s; on a machine that is busy with calls, longer. */
+const INITIALIZE_LIMIT_MS = 60_000;
+
+const JOB_MEMORY_WARN_MB = 700;
+const JOB_MEMORY_LIMIT_MB = 1_000;
+
+/** For the goodbyes at the end of a drain: the speech, the hang-up, the last append. */
+const GOODBYE_LIMIT_MS = 20_000;
+
+/**
+ * A running worker.
+ *
+ * ```
+ * running ── stop() ──► draining ── no calls left, DRAIN_SECONDS over, or stop() again ──► goodbye
+ *            no new calls, 486 at once                          every call says goodbye and ends
+ *                                                                        └──► closed
+ * ```
+ */
+export interface RunningWorker {
+  /** Begins the drain; a second call ends it at once. Resolves when everything is closed. */
+  stop(): Promise<void>;
+  /** Rejects when the worker cannot go on. */
+  readonly failed: Promise<never>;
+}
+
+/** Starts the worker and resolves when LiveKit has registered it. */
+export async function startWorker(settings: Settings): Promise<RunningWorker> {
+  const profiles = await loadProfiles(settings.agentsDir);
+  checkModel(settings);
+  const livekit = livekitApi(settings.livekit);
+  await checkLiveKit(livekit, settings.livekit.url);
+  const record = await startRecord(settings, livekit);
+  onChildExit((pid) => record.processExited(pid));
+
+  const { max } = settings.calls;
+  const server = createServer(settings, () => admission);
+  const running = () => server.activeJobs.map(({ job }) => job.id);
+  const admission = new Admission({
+    maxCalls: max,
+    runningJobs: running,
+    livekit,
+    ledger: record.ledger,
+    agentFor: (to) => profiles.forNumber(to)?.id,
+    log,
+  });
+
+  const registered = new Promise<void>((resolve) => {
+    server.event.once('worker_registered', () => resolve());
+  });
+  const failed = server.run().then(
+    () => new Promise<never>(() => undefined),
+    (error: unknown) => Promise.reject(error),
+  );
+  failed.catch(() => undefined);
+  try {
+    await Promise.race([registered, failed]);
+  } catch (error) {
+    await record.close();
+    throw error;
+  }
+  log.info({ agents: profiles.all.map(({ id }) => id), slots: max }, 'registered');
+
+  const hurry = Promise.withResolvers<void>();
+  let stopping: Promise<void> | undefined;
+  const drain = async () => {
+    admission.close();
+    const calls = running().length;
+    log.info({ calls, drain_seconds: settings.calls.drainSeconds }, 'draining');
+    await Promise.race([
+      until(() => running().length === 0),
+      sleep(settings.calls.drainSeconds * 1_000),
+      hurry.promise,
+    ]);
+    record.endCalls();
+    await Promise.race([until(() => running().length === 0), sleep(GOODBYE_LIMIT_MS)]);
+    await server.close();
+    await record.close();
+    log.info('stopped');
+  };
+  return {
+    failed,
+    stop() {
+      if (stopping) hurry.resolve();
+      stopping ??= drain();
+      return stopping;
+    },
+  };
+}
+
+function createServer(settings: Settings, admission: () => Admission): AgentServer {
+  // agents-js starts an inference process of 334 MB for a turn detector that a Realtime model does
+  // not use; there is no option for it (1.9.0).
+  InferenceRunner.registerRunner = () => undefined;
+  const level = settings.logLevel === 'info' ? 'warn' : settings.logLevel;
+  initializeLogger({ pretty: false, level });
+  return new AgentServer(
+    new ServerOptions({
+      agent: fileURLToPath(new URL('./call.ts', import.meta.url)),
+      agentName: settings.livekit.agentName,
+      wsURL: settings.livekit.url,
+      apiKey: settings.livekit.apiKey,
+      apiSecret: settings.livekit.apiSecret,
+      // Free of its `production: true` only for the health port: 0, any free one, is 8081 there.
+      production: false,
+      host: '127.0.0.1',
+      port: settings.workerPort,
+      loadFunc: () => Promise.resolve(admission().load()),
+      loadThreshold: LOAD_THRESHOLD,
+      requestFunc: (job) => admission().request(job),
+      numIdleProcesses: IDLE_PROCESSES,
+      initializeProcessTimeout: INITIALIZE_LIMIT_MS,
+      jobMemoryWarnMB: JOB_MEMORY_WARN_MB,
+      jobMemoryLimitMB: JOB_MEMORY_LIMIT_MB,
+      maxRetry: RECONNECT_FOREVER,
+      logLevel: level,
+    }),
+  );
+}
+
+const LOAD_THRESHOLD = 0.99;
+
+/** One warm process answers 2 to 3 s sooner than a cold one, and costs 150 MB. */
+const IDLE_PROCESSES = 1;
+
+function checkModel(settings: Settings): void {
+  if (settings.openai.apiKey) return;
+  throw new CallwireError('CONFIG_INVALID', 'OPENAI_API_KEY is missing.', {
+    remedy:
+      'Set OPENAI_API_KEY in .env. To try Callwire without a key, run `npm run demo`; ' +
+      'for a server of your own that speaks the Realtime protocol, set OPENAI_BASE_URL as well.',
+  });
+}
+
+/** Tells a wrong key or a missing server at the start, where agents-js would only retry. */
+async function checkLiveKit(livekit: LiveKitApi, url: string): Promise<void> {
+  try {
+    await livekit.rooms.listRooms(['callwire-start-up-check']);
+  } catch (error) {
+    if (error instanceof TwirpError && (error.status === 401 || error.status === 403)) {
+      throw new CallwireError('LIVEKIT_UNAUTHORIZED', `LiveKit at ${url} refuses the API key.`, {
+        remedy: 'Check LIVEKIT_API_KEY and LIVEKIT_API_SECRET: they belong to one project.',
+      });
+    }
+    throw new CallwireError('LIVEKIT_UNREACHABLE', `LiveKit cannot be reached at ${url}.`, {
+      retryable: true,
+      remedy: 'Start the local stack with `npm run stack`, or set LIVEKIT_URL.',
+      cause: error,
+    });
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(50);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

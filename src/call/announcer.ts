@@ -1,0 +1,122 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { voice } from '@livekit/agents';
+import type { Logger } from 'pino';
+
+type AgentSession = voice.AgentSession;
+type SpeechHandle = ReturnType<AgentSession['generateReply']>;
+
+/**
+ * What Callwire itself wants said: the greeting, the result of something that took longer than a
+ * turn, a question after a silence, a goodbye. One at a time, and only when neither side speaks: a
+ * reply asked for while the model answers the caller is refused by the API
+ * (`conversation_already_has_active_response`), so a refused one is tried once more in the next lull.
+ */
+export class Announcer {
+  readonly #session: AgentSession;
+  readonly #signal: AbortSignal;
+  readonly #log: Logger;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  // Tools announce from inside their own async context, in which agents-js takes every reply for a
+  // part of that tool and forbids it further tools.
+  readonly #outside = AsyncLocalStorage.snapshot();
+
+  constructor(session: AgentSession, signal: AbortSignal, log: Logger) {
+    this.#session = session;
+    this.#signal = signal;
+    this.#log = log;
+  }
+
+  /**
+   * Asks the model for a reply and resolves when it has been played (or interrupted): `true` when
+   * the model spoke, `false` when it did not, or the call ended first. Without `instructions` the
+   * model speaks by its prompt alone.
+   */
+  reply(instructions?: string, options: ReplyOptions = {}): Promise<boolean> {
+    const speak = () => this.#outside(() => this.#speak(instructions, options));
+    const run = options.interrupt ? speak() : this.#queue.then(speak);
+    this.#queue = run;
+    return run;
+  }
+
+  /** The model is asked for these very words. */
+  say(text: string, options?: ReplyOptions): Promise<boolean> {
+    return this.reply(sayExactly(text), options);
+  }
+
+  async #speak(instructions: string | undefined, options: ReplyOptions): Promise<boolean> {
+    const { at = 'lull', deadlineMs = 30_000, attempts = 2, keypad, interrupt } = options;
+    const limit = AbortSignal.any([this.#signal, AbortSignal.timeout(deadlineMs)]);
+    for (let attempt = 1; attempt <= attempts; attempt++) {
+      if (at === 'lull' || attempt > 1) await lull(this.#session, limit);
+      if (limit.aborted) return false;
+      try {
+        if (interrupt) this.#session.interrupt({ force: true });
+        const handle = this.#session.generateReply({
+          ...(instructions === undefined ? {} : { instructions }),
+          ...(keypad === undefined || attempt > 1 ? {} : { userInput: keypad }),
+        });
+        await playedOut(handle, limit);
+        if (!handle.done()) return false;
+        const error = handle.exception();
+        if (!error && (handle.chatItems.length > 0 || handle.interrupted)) return true;
+        this.#log.warn({ err: error, attempt }, 'the model did not speak when asked to');
+      } catch (error) {
+        // The session is closing or was never started: nobody is there to speak to.
+        this.#log.debug({ err: error }, 'announcement dropped');
+        return false;
+      }
+    }
+    return false;
+  }
+}
+
+export interface ReplyOptions {
+  /** `lull`: when neither side speaks. `once`: now. (Default: `lull`) */
+  at?: 'once' | 'lull';
+  /** For the wait, the model and the speech together. (Default: 30 s) */
+  deadlineMs?: number;
+  /** (Default: 2) */
+  attempts?: number;
+  /** What the caller keyed in goes to the model as the caller's words. */
+  keypad?: string;
+  /** Stops whatever is being said, and goes before what waits. */
+  interrupt?: boolean;
+}
+
+/** Instructions that make the model speak one text word for word. */
+export function sayExactly(text: string): string {
+  return `Say exactly: ${JSON.stringify(text)} Add nothing before or after it.`;
+}
+
+/** Resolves when neither side speaks, or when `signal` fires. */
+export function lull(session: AgentSession, signal: AbortSignal): Promise<void> {
+  const { AgentStateChanged, UserStateChanged } = voice.AgentSessionEventTypes;
+  return new Promise((resolve) => {
+    const check = () => {
+      const quiet = session.agentState === 'listening' || session.agentState === 'idle';
+      if (signal.aborted || (quiet && session.userState !== 'speaking')) {
+        session.off(AgentStateChanged, check);
+        session.off(UserStateChanged, check);
+        signal.removeEventListener('abort', check);
+        resolve();
+      }
+    };
+    session.on(AgentStateChanged, check);
+    session.on(UserStateChanged, check);
+    signal.addEventListener('abort', check);
+    check();
+  });
+}
+
+function playedOut(handle: SpeechHandle, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    handle.addDoneCallback(done);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}

@@ -1,0 +1,124 @@
+import type { Logger } from 'pino';
+import type { Contact } from '../crm/crm.ts';
+import { type EventId, newId } from '../ids.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { EndReason, EventData, EventType } from '../events/catalogue.ts';
+import type { Append, CallOpening, FactDraft, JobDraft } from '../store/store.ts';
+
+export type ContextState = 'ready' | 'pending' | 'none';
+
+/**
+ * Writes one call into the ledger. The order of the calls here is the order of the events. A
+ * method that returns a promise can be awaited for durability (its outcome is `ledger` or `spool`);
+ * whoever does not await it loses nothing: a failed append is logged and, fenced, ends the process.
+ */
+export class CallJournal {
+  readonly callId: string;
+  readonly #ledger: Ledger;
+  readonly #log: Logger;
+
+  constructor(callId: string, ledger: Ledger, log: Logger) {
+    this.callId = callId;
+    this.#ledger = ledger;
+    this.#log = log;
+  }
+
+  started(opening: CallOpening): Promise<void> {
+    return this.#append({ open: opening, events: [event('call.started', {}, opening.time)] });
+  }
+
+  /** What is known of the caller, each time that changes. */
+  context(state: ContextState, ms: number, contact: Contact | null): Promise<void> {
+    const id = newId('fct');
+    const data = { state, ms, contact };
+    return this.#append({ facts: [{ id, kind: 'context', time: Date.now(), data }] });
+  }
+
+  answered(ringMs: number, context: ContextState): Promise<void> {
+    return this.#append({ events: [event('call.answered', { ring_ms: ringMs, context })] });
+  }
+
+  transcript(role: 'agent' | 'caller', text: string, itemId: string): Promise<void> {
+    return this.#append({ events: [event('transcript.final', { role, text, item_id: itemId })] });
+  }
+
+  /** A tool's call and its result with whatever it made happen, in one append. */
+  tool(entry: {
+    toolCallId: string;
+    name: string;
+    arguments: Record<string, unknown>;
+    result: Record<string, unknown>;
+    events?: NewEvent[];
+    jobs?: JobDraft[];
+  }): Promise<void> {
+    const id = `${this.callId}:${entry.toolCallId}`;
+    const time = Date.now();
+    const facts: FactDraft[] = [
+      { id, kind: 'tool_call', time, data: { name: entry.name, arguments: entry.arguments } },
+      { id: `${id}:result`, kind: 'tool_result', time, data: { result: entry.result } },
+    ];
+    return this.#append({ facts, events: entry.events ?? [], jobs: entry.jobs ?? [] });
+  }
+
+  /** Something that came of a tool after it had answered. */
+  record(...events: NewEvent[]): Promise<void> {
+    return this.#append({ events });
+  }
+
+  /** Something the caller could notice broke. */
+  error(code: string, message: string): Promise<void> {
+    return this.#append({ events: [event('call.error', { code, message })] });
+  }
+
+  usage(totals: Record<string, unknown>): Promise<void> {
+    const id = newId('fct');
+    return this.#append({ facts: [{ id, kind: 'usage', time: Date.now(), data: totals }] });
+  }
+
+  /** The end. `failed` first where the phone was never answered. */
+  ended(
+    reason: EndReason,
+    failed: { sipStatus: number } | null,
+    usage: Record<string, unknown> | null,
+  ): Promise<void> {
+    const events: NewEvent[] = [];
+    if (failed) events.push(event('call.failed', { sip_status: failed.sipStatus, reason }));
+    events.push(event('call.ended', { end_reason: reason }));
+    const facts: FactDraft[] = usage
+      ? [{ id: newId('fct'), kind: 'usage', time: Date.now(), data: usage }]
+      : [];
+    return this.#append({ events, facts });
+  }
+
+  async #append(entry: Omit<Append, 'callId'>): Promise<void> {
+    try {
+      await this.#ledger.append({ callId: this.callId, ...entry });
+    } catch (error) {
+      // Fenced: whoever took the call over writes from here on. The rest would be a full disk.
+      if (!this.#ledger.fenced.aborted) this.#log.error({ err: error }, 'append failed');
+      throw new JournalError(error);
+    }
+  }
+}
+
+/** An append failed: not even the spool took it, or the call belongs to somebody else. */
+export class JournalError extends Error {
+  constructor(cause: unknown) {
+    super('the ledger did not take an append', { cause });
+    this.name = 'JournalError';
+  }
+}
+
+export interface NewEvent {
+  id: EventId;
+  type: EventType;
+  time: number;
+  data: Record<string, unknown>;
+}
+
+/** What the writer of an event gives: the fields the store does not derive. */
+type Given<T extends EventType> = Partial<EventData[T]>;
+
+export function event<T extends EventType>(type: T, data: Given<T>, time = Date.now()): NewEvent {
+  return { id: newId('evt'), type, time, data: data as Record<string, unknown> };
+}

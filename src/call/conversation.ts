@@ -1,0 +1,131 @@
+import { llm, voice } from '@livekit/agents';
+import type { LedgerClient } from '../ledger/client.ts';
+import { greet } from './greeting.ts';
+import { watchKeypad } from './keypad.ts';
+import type { LiveCall } from './live_call.ts';
+import { watchSilence } from './silence.ts';
+import { sessionUsage } from './usage.ts';
+
+/** How often the tokens used so far are written down, for a call that ends by a crash. */
+const USAGE_EVERY_MS = 15_000;
+
+/** How long a goodbye may take before the line is cut all the same. */
+const GOODBYE_LIMIT_MS = 8_000;
+
+const RECONNECT_PAUSE_MS = 1_000;
+
+/** From the answer to the end: greets, then follows what the session and the phone report. */
+export async function converse(call: LiveCall, ledger: LedgerClient): Promise<void> {
+  followSession(call);
+  followPhone(call);
+  limitDuration(call);
+  void followWorker(call, ledger);
+  const greeted = await greet(call);
+  if (!greeted && !call.ending.signal.aborted) {
+    call.log.error('the model did not greet');
+    call.journal.error('model_silent', 'the model did not speak').catch(() => undefined);
+    await call.ending.end('model_unavailable');
+  }
+}
+
+function followSession(call: LiveCall): void {
+  const { session, journal, ending, log } = call;
+  if (!session) return;
+  const types = voice.AgentSessionEventTypes;
+  const seen = new Set<string>();
+  session.on(types.ConversationItemAdded, ({ item }) => {
+    if (!(item instanceof llm.ChatMessage) || seen.has(item.id)) return;
+    const text = item.textContent?.trim();
+    if (!text || (item.role !== 'assistant' && item.role !== 'user')) return;
+    seen.add(item.id);
+    const role = item.role === 'assistant' ? 'agent' : 'caller';
+    journal.transcript(role, text, item.id).catch(() => undefined);
+  });
+
+  let usageWrittenAt = Date.now();
+  session.on(types.SessionUsageUpdated, () => {
+    if (Date.now() - usageWrittenAt < USAGE_EVERY_MS) return;
+    usageWrittenAt = Date.now();
+    const usage = sessionUsage(call);
+    if (usage) journal.usage(usage).catch(() => undefined);
+  });
+
+  session.on(types.Error, ({ error }) => {
+    const { recoverable, type } = error as { recoverable?: boolean; type?: string };
+    log.warn({ err: (error as { error?: unknown }).error, recoverable, type }, 'model error');
+    const code = recoverable ? 'model_interrupted' : 'model_unavailable';
+    journal.error(code, 'the connection to the model broke').catch(() => undefined);
+    if (!recoverable) void ending.end('model_unavailable');
+  });
+  session.on(types.Close, ({ reason }) => {
+    if (reason === voice.CloseReason.ERROR) void ending.end('model_unavailable');
+    else if (reason === voice.CloseReason.JOB_SHUTDOWN) void ending.end('shutdown');
+  });
+}
+
+function followPhone(call: LiveCall): void {
+  const { session, caller, profile, ending, announcer } = call;
+  if (!session || !caller || !profile) return;
+  const onKeys = (keys: string) => {
+    void announcer?.reply(undefined, { keypad: `[The caller pressed ${keys} on the keypad.]` });
+  };
+  watchKeypad(call.job.room, caller.identity, onKeys, ending.signal);
+  watchSilence(
+    session,
+    profile.silence,
+    {
+      prompt: () => void announcer?.reply('The line is silent. Ask whether the caller is there.'),
+      hangUp: () => void sayGoodbyeAndEnd(call, 'The line stays silent.', 'silence'),
+    },
+    ending.signal,
+  );
+}
+
+function limitDuration(call: LiveCall): void {
+  const { maxMinutes } = call.settings.calls;
+  const minutes = Math.min(call.profile?.maxMinutes ?? maxMinutes, maxMinutes);
+  const timer = setTimeout(
+    () => void sayGoodbyeAndEnd(call, 'The time for this call is over.', 'max_duration'),
+    minutes * 60_000,
+  );
+  call.ending.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+}
+
+/** Asks the worker, again and again, whether the call shall end: at the end of its drain it says so. */
+async function followWorker(call: LiveCall, ledger: LedgerClient): Promise<void> {
+  const { signal } = call.ending;
+  while (!signal.aborted) {
+    try {
+      const answer = await ledger.request<{ shutdown: boolean }>('calls.awaitShutdown', {}, signal);
+      if (!answer.shutdown) continue;
+      await sayGoodbyeAndEnd(call, 'We must end this call now.', 'shutdown');
+    } catch {
+      // The worker is gone, which ends the call elsewhere, or only its socket, which comes back.
+      await pause(RECONNECT_PAUSE_MS);
+    }
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
+
+async function sayGoodbyeAndEnd(
+  call: LiveCall,
+  why: string,
+  reason: 'silence' | 'max_duration' | 'shutdown',
+): Promise<void> {
+  await sayGoodbye(call, why);
+  await call.ending.end(reason);
+}
+
+/** Interrupts whatever is being said: whoever calls this ends the call next. */
+export async function sayGoodbye(call: LiveCall, why = ''): Promise<void> {
+  if (call.ending.signal.aborted) return;
+  await call.announcer?.reply(`${why} Say goodbye in one short sentence.`.trim(), {
+    at: 'once',
+    deadlineMs: GOODBYE_LIMIT_MS,
+    attempts: 1,
+    interrupt: true,
+  });
+}

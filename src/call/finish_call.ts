@@ -1,0 +1,114 @@
+import { RoomEvent } from '@livekit/rtc-node';
+import type { EndReason } from '../events/catalogue.ts';
+import type { LedgerClient } from '../ledger/client.ts';
+import { deleteRoom } from '../telephony/livekit_api.ts';
+import { playTechnicalDifficulties } from './spoken_notice.ts';
+import type { LiveCall } from './live_call.ts';
+import { sessionUsage } from './usage.ts';
+
+/** Deadlines, so that nothing outside can keep a dead call alive. */
+const NOTICE_LIMIT_MS = 12_000;
+const TRANSFERRED_LEG_LIMIT_MS = 3_000;
+const SESSION_LIMIT_MS = 3_000;
+const LEDGER_LIMIT_MS = 5_000;
+
+/** What livekit-sip answers a caller whose room was deleted while it rang; 487 after a CANCEL. */
+const REFUSED = 486;
+const CANCELLED = 487;
+
+/**
+ * Ends a call in the only order that keeps every promise: the caller hears why, the phone leg is
+ * dropped, what was said last is collected, the end is written (so that "ended" is true when it is
+ * read), the process leaves. Each step has a deadline and none can stop the next. Never rejects.
+ */
+export async function finishCall(
+  call: LiveCall,
+  ledger: LedgerClient,
+  reason: EndReason,
+): Promise<void> {
+  const { job, journal, log, livekit } = call;
+  const answered = call.answeredAt !== undefined;
+  const owned = !ledger.fenced.aborted;
+  if (owned) {
+    if (reason === 'model_unavailable' && answered) await apologise(call);
+    if (reason === 'transferred') await transferredLegGone(call);
+    await Promise.all([
+      quietly(log, 'deleting the room failed', () =>
+        deleteRoom(livekit.rooms, job.room.name ?? job.job.room?.name ?? ''),
+      ),
+      quietly(log, 'closing the session failed', () =>
+        within(SESSION_LIMIT_MS, call.session?.close() ?? call.model?.discard()),
+      ),
+    ]);
+    const failed = answered ? null : { sipStatus: reason === 'caller_hung_up' ? CANCELLED : REFUSED };
+    await quietly(log, 'writing the end failed', () =>
+      journal.ended(reason, failed, sessionUsage(call)),
+    );
+  } else {
+    await quietly(log, 'closing the session failed', () =>
+      within(SESSION_LIMIT_MS, call.session?.close()),
+    );
+  }
+  await quietly(log, 'leaving the ledger failed', () => ledger.close({ deadlineMs: LEDGER_LIMIT_MS }));
+  const duration = call.answeredAt === undefined ? 0 : Date.now() - call.answeredAt;
+  log.info({ end_reason: reason, answered, duration_ms: duration, owned }, 'call ended');
+  job.shutdown(reason);
+}
+
+/** The model is gone, the caller is not: a recording says why the line goes dead. */
+async function apologise(call: LiveCall): Promise<void> {
+  const { job, caller, log } = call;
+  if (!caller || !job.room.remoteParticipants.has(caller.identity)) return;
+  const limit = AbortSignal.timeout(NOTICE_LIMIT_MS);
+  const stop = new AbortController();
+  job.room.on(RoomEvent.ParticipantDisconnected, () => stop.abort());
+  await quietly(log, 'the notice was not played', () =>
+    within(
+      NOTICE_LIMIT_MS,
+      playTechnicalDifficulties(job.room, AbortSignal.any([limit, stop.signal])),
+    ),
+  );
+}
+
+/** After a confirmed REFER livekit-sip says BYE itself; deleting the room first could cut it off. */
+function transferredLegGone(call: LiveCall): Promise<void> {
+  const { job, caller } = call;
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      job.room.off(RoomEvent.ParticipantDisconnected, check);
+      resolve();
+    };
+    const check = () => {
+      if (!caller || !job.room.remoteParticipants.has(caller.identity)) done();
+    };
+    const timer = setTimeout(done, TRANSFERRED_LEG_LIMIT_MS);
+    job.room.on(RoomEvent.ParticipantDisconnected, check);
+    check();
+  });
+}
+
+async function quietly(
+  log: LiveCall['log'],
+  message: string,
+  step: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    log.warn({ err: error }, message);
+  }
+}
+
+async function within(ms: number, work: Promise<unknown> | undefined): Promise<void> {
+  if (!work) return;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done within ${ms} ms`)), ms);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

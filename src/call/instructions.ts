@@ -1,0 +1,35 @@
+import { renderTemplate } from '../config/template.ts';
+import { templateVariables } from '../config/template_variables.ts';
+import { contactInHand, type LiveCall } from './live_call.ts';
+
+/** The prompt of the profile with what is known of the caller, for the model. */
+export function instructions(call: LiveCall): string {
+  return renderTemplate(call.profile?.prompt ?? '', variables(call));
+}
+
+/** `undefined`: the model opens by itself; `''`: the caller speaks first. */
+export function firstMessage(call: LiveCall): string | undefined {
+  const text = call.profile?.firstMessage;
+  return text === undefined ? undefined : renderTemplate(text, variables(call)).trim();
+}
+
+/** The transfers of the profile with their announcements filled in. */
+export function transfers(call: LiveCall): Record<string, { to: string; say?: string | undefined }> {
+  const filled = Object.entries(call.profile?.transfers ?? {}).map(([name, { to, say }]) => {
+    return [name, { to, say: say && renderTemplate(say, variables(call)) }] as const;
+  });
+  return Object.assign(Object.create(null), Object.fromEntries(filled));
+}
+
+function variables(call: LiveCall): Record<string, unknown> {
+  return templateVariables({
+    contact: contactInHand(call),
+    call: {
+      id: call.id,
+      direction: 'inbound',
+      from: call.caller?.from ?? null,
+      to: call.caller?.to ?? null,
+    },
+    variables: {},
+  });
+}

@@ -1,0 +1,30 @@
+import parsePhoneNumber, { type PhoneNumber } from 'libphonenumber-js/min';
+
+/** "UNAVAILABLE" on a telephone keypad: sent for withheld numbers, and possible in China's plan. */
+const KEYPAD_UNAVAILABLE = '+86282452253';
+
+/**
+ * The E.164 form of a phone number as a person or a carrier writes it; `null` for a withheld
+ * number ("anonymous") and for anything that cannot be one. Judged by length and country code
+ * only (libphonenumber's `isPossible`): `isValid` would refuse numbers in use, +1 555… among them.
+ *
+ * Some carriers leave the plus away. With `near`, the E.164 number at the other end of the call,
+ * such a number is read as its country would; without it, 11 to 15 digits that do not start with
+ * 0 are taken for an international number, and fewer for nothing.
+ */
+export function toE164(text: string, { near }: { near?: string | null } = {}): string | null {
+  const number = text.trim();
+  if (number.startsWith('+')) return possible(parsePhoneNumber(number, { extract: false }));
+
+  const callingCode = near ? parsePhoneNumber(near, { extract: false })?.countryCallingCode : null;
+  if (callingCode) {
+    return possible(parsePhoneNumber(number, { defaultCallingCode: callingCode, extract: false }));
+  }
+  if (!/^[1-9]\d{10,14}$/.test(number)) return null;
+  return possible(parsePhoneNumber(`+${number}`, { extract: false }));
+}
+
+function possible(number: PhoneNumber | undefined): string | null {
+  if (!number?.isPossible() || number.number === KEYPAD_UNAVAILABLE) return null;
+  return number.number;
+}

@@ -1,0 +1,70 @@
+import { toE164 } from './phone_number.ts';
+import type { ProfileDocument, ToolName } from './profile_schema.ts';
+
+/** An agent profile, ready for use. Durations are in milliseconds unless the name says otherwise. */
+export interface Profile {
+  /** The name of its file without the ending; `agent_id` in events. */
+  id: string;
+  name: string;
+  /** E.164; none for the default agent. */
+  numbers: readonly string[];
+  /** A template (`renderTemplate`), as are `firstMessage` and `say` of a transfer. */
+  prompt: string;
+  /** `undefined`: the model opens by itself from the prompt; `''`: the caller speaks first. */
+  firstMessage: string | undefined;
+  model: string;
+  voice: string;
+  /** BCP 47. */
+  language: string;
+  tools: readonly ToolName[];
+  lookup: 'caller' | 'any';
+  speakFields: readonly string[];
+  /** By name. Without a prototype: the name is looked up with the model's words. */
+  transfers: Readonly<Record<string, Transfer>>;
+  context: {
+    /** `undefined`: the setting CONTEXT_BUDGET_MS. */
+    budgetMs: number | undefined;
+    onMissing: 'answer' | 'reject';
+  };
+  /** Both from the start of the silence; `null` = never. */
+  silence: { promptAfterMs: number | null; hangUpAfterMs: number | null };
+  /** `undefined`: only the setting MAX_CALL_MINUTES, which holds in any case. */
+  maxMinutes: number | undefined;
+}
+
+export interface Transfer {
+  /** A `tel:`, `sip:` or `sips:` URI. */
+  to: string;
+  say: string | undefined;
+}
+
+/** The profile that a checked document describes. */
+export function profileFrom(id: string, document: ProfileDocument): Profile {
+  const transfers: Record<string, Transfer> = Object.create(null);
+  for (const [name, { to, say }] of Object.entries(document.transfers)) {
+    transfers[name] = { to, say };
+  }
+  return {
+    id,
+    name: document.name,
+    numbers: document.numbers.map((number) => toE164(number) ?? number),
+    prompt: document.prompt,
+    firstMessage: document.first_message,
+    model: document.model,
+    voice: document.voice,
+    language: document.language,
+    tools: document.tools,
+    lookup: document.lookup,
+    speakFields: document.speak_fields,
+    transfers,
+    context: {
+      budgetMs: document.context.budget_ms,
+      onMissing: document.context.on_missing,
+    },
+    silence: {
+      promptAfterMs: document.silence.prompt_after_s * 1_000 || null,
+      hangUpAfterMs: document.silence.hang_up_after_s * 1_000 || null,
+    },
+    maxMinutes: document.max_minutes,
+  };
+}

@@ -1,0 +1,211 @@
+import {
+  type Document,
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  parseDocument,
+} from 'yaml';
+import type { z } from 'zod';
+import { NOT_BUILT_KEYS, type ProfileDocument, profileSchema } from './profile_schema.ts';
+import { nearest } from './suggestion.ts';
+import { checkTemplate } from './template.ts';
+import { TEMPLATE_VARIABLES } from './template_variables.ts';
+
+/** One thing that is wrong with a profile, where `line` counts from 1 and `path` is empty for the file. */
+export interface ProfileProblem {
+  line: number;
+  path: string;
+  message: string;
+}
+
+export interface ParsedProfile {
+  /** `null` where there are problems. */
+  document: ProfileDocument | null;
+  problems: ProfileProblem[];
+  /** The line of a key, for problems that only show beside other files. */
+  lineOf(path: KeyPath): number;
+}
+
+type KeyPath = readonly PropertyKey[];
+
+/** Reads the text of a profile; everything wrong with it is in `problems`, in the order of its lines. */
+export function parseProfile(text: string): ParsedProfile {
+  const lines = new LineCounter();
+  const yaml = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const lineOf = (path: KeyPath) => lines.linePos(offsetOf(yaml, path)).line;
+  const problems: ProfileProblem[] = [];
+  const report = (path: KeyPath, message: string, line = lineOf(path)) => {
+    problems.push({ line, path: keyPath(path), message });
+  };
+
+  for (const error of [...yaml.errors, ...yaml.warnings]) {
+    report([], yamlMessage(error), lines.linePos(error.pos[0]).line);
+  }
+  // What a broken text seems to hold is not worth a second complaint.
+  if (problems.length > 0) return { document: null, problems, lineOf };
+
+  const result = checkDocument(yaml, report);
+  if (result) checkTemplates(result, { yaml, lines }, report);
+  problems.sort((a, b) => a.line - b.line);
+  return { document: problems.length > 0 ? null : result, problems, lineOf };
+}
+
+type Report = (path: KeyPath, message: string, line?: number) => void;
+
+function checkDocument(yaml: Document, report: Report): ProfileDocument | null {
+  let content: unknown;
+  try {
+    content = yaml.toJS({ maxAliasCount: 50 });
+  } catch {
+    report([], 'refers to itself too often: write the values out instead of using & and *');
+    return null;
+  }
+  if (content === null || content === undefined) {
+    report([], 'is empty: a profile needs at least a name and a prompt');
+    return null;
+  }
+  if (!isMap(yaml.contents)) {
+    report([], 'must consist of keys and values, such as "name: Front desk"');
+    return null;
+  }
+  const built = reportNotBuilt(content as Record<string, unknown>, report);
+  const result = profileSchema.safeParse(built, { reportInput: true });
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) reportIssue(issue, report);
+  return null;
+}
+
+/** Names what is not built yet, and gives back the rest to be checked. */
+function reportNotBuilt(content: Record<string, unknown>, report: Report): Record<string, unknown> {
+  const rest = { ...content };
+  for (const key of NOT_BUILT_KEYS) {
+    if (!(key in rest)) continue;
+    report([key], 'is not built yet: remove it');
+    delete rest[key];
+  }
+  if (typeof rest.context !== 'object' || rest.context === null) return rest;
+  const context: Record<string, unknown> = { ...rest.context };
+  if (context.on_missing === 'forward') {
+    report(['context', 'on_missing'], 'forward is not built yet: write answer or reject');
+    delete context.on_missing;
+  }
+  if ('forward_to' in context) {
+    report(['context', 'forward_to'], 'is not built yet: remove it');
+    delete context.forward_to;
+  }
+  return { ...rest, context };
+}
+
+function reportIssue(issue: z.core.$ZodIssue, report: Report): void {
+  if (issue.code !== 'unrecognized_keys') {
+    report(issue.path, issueMessage(issue));
+    return;
+  }
+  const known = knownKeys(issue.path);
+  for (const key of issue.keys) {
+    const guess = nearest(key, known);
+    const hint = guess ? `did you mean ${guess}?` : `the keys here are ${known.join(', ')}`;
+    report([...issue.path, key], `is unknown: ${hint}`);
+  }
+}
+
+/** The keys of a part of the schema: `[]`, `['context']`, `['transfers', 'sales']`, … */
+function knownKeys(path: KeyPath): string[] {
+  const shape = profileSchema.shape;
+  if (path[0] === 'transfers') return Object.keys(shape.transfers.unwrap().valueType.shape);
+  if (path[0] === 'context') return Object.keys(shape.context.unwrap().shape);
+  if (path[0] === 'silence') return Object.keys(shape.silence.unwrap().shape);
+  return Object.keys(shape);
+}
+
+const TYPE_NAMES: Record<string, string> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  array: 'a list',
+  object: 'a group of keys',
+  record: 'a group of keys',
+  boolean: 'true or false',
+};
+
+function issueMessage(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') {
+    if (issue.input === undefined) return 'is missing';
+    if (issue.input === null) return 'has no value: give it one or remove it';
+    const type = TYPE_NAMES[issue.expected] ?? issue.expected;
+    // `numbers: [+15550100000]` is a number to YAML.
+    const quotes = issue.expected === 'string' && typeof issue.input !== 'object';
+    return `must be ${type}${quotes ? ': put it in quotes' : ''}`;
+  }
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.join(', ')}`;
+  if (issue.code === 'too_small' && issue.origin !== 'string') {
+    return `must be at least ${issue.minimum}`;
+  }
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}`;
+  return issue.message;
+}
+
+function checkTemplates(document: ProfileDocument, source: Source, report: Report): void {
+  const templates: [KeyPath, string | undefined][] = [
+    [['prompt'], document.prompt],
+    [['first_message'], document.first_message],
+  ];
+  for (const [name, transfer] of Object.entries(document.transfers)) {
+    templates.push([['transfers', name, 'say'], transfer.say]);
+  }
+  const known = Object.keys(TEMPLATE_VARIABLES);
+  for (const [path, template] of templates) {
+    if (template === undefined) continue;
+    for (const problem of checkTemplate(template, known)) {
+      report(path, problem.message, templateLine(source, path, problem.line));
+    }
+  }
+}
+
+interface Source {
+  yaml: Document;
+  lines: LineCounter;
+}
+
+/** Only a `|` block has the template's lines; elsewhere the key's own line has to do. */
+function templateLine({ yaml, lines }: Source, path: KeyPath, line: number): number | undefined {
+  const node = yaml.getIn(path, true);
+  if (!isScalar(node) || node.type !== 'BLOCK_LITERAL' || !node.range) return undefined;
+  return lines.linePos(node.range[0]).line + line;
+}
+
+/** Where a key stands in the text; of a key that is missing, where its nearest parent stands. */
+function offsetOf(yaml: Document, path: KeyPath): number {
+  let node: unknown = yaml.contents;
+  let offset = 0;
+  for (const key of path) {
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
+      if (!pair) break;
+      offset = (isNode(pair.key) && pair.key.range?.[0]) || offset;
+      node = pair.value;
+    } else if (isCollection(node)) {
+      node = node.items[Number(key)];
+      offset = (isNode(node) && node.range?.[0]) || offset;
+    } else break;
+  }
+  return offset;
+}
+
+/** `transfers.sales.to`, `numbers[1]`. */
+function keyPath(path: KeyPath): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text ? `${text}.${String(key)}` : String(key);
+  }, '');
+}
+
+function yamlMessage(error: { code: string; message: string }): string {
+  if (error.code === 'DUPLICATE_KEY') return 'the same key twice: keep one of them';
+  if (error.code === 'TAB_AS_INDENT') return 'a tab: indent with spaces';
+  if (error.code === 'MULTIPLE_DOCS')
+    return '--- begins a second profile: put it into its own file';
+  return `no YAML: ${error.message}`;
+}

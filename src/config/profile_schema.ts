@@ -1,0 +1,195 @@
+import { z } from 'zod';
+import { toE164 } from './phone_number.ts';
+
+/** The tools that a profile can give to its agent. */
+export const TOOL_NAMES = [
+  'record_intent',
+  'lookup_crm',
+  'update_crm_note',
+  'transfer_call',
+  'end_call',
+] as const;
+export type ToolName = (typeof TOOL_NAMES)[number];
+
+/** Keys of features that are not built yet: a profile that counts on one must not start without it. */
+export const NOT_BUILT_KEYS = [
+  'hooks',
+  'barge_in',
+  'disclosure',
+  'recording',
+  'extraction',
+  'voicemail',
+  'followups',
+  'rules',
+];
+
+// A name that the model may say, safe as an object key and in a log.
+const TRANSFER_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
+
+const words = z.string().regex(/\S/, 'is empty');
+
+// Checked here and rewritten by `profileFrom`: zod leaves defaults and examples of what transforms
+// out of the JSON Schema that the reference is made from.
+const phoneNumber = z
+  .string()
+  .refine(
+    (text) => toE164(text) !== null,
+    'must be a phone number with its country code, such as "+15550100000"',
+  );
+
+const transferTarget = z
+  .string()
+  .refine(isTransferUri, 'must be a URI such as "tel:+15550100200" or "sip:sales@pbx.example.com"');
+
+function isTransferUri(uri: string): boolean {
+  // It becomes a SIP header, so nothing that could end one.
+  if (!/^[\x21-\x7e]{1,255}$/.test(uri) || /[<>"\\,]/.test(uri)) return false;
+  if (/^sips?:/.test(uri))
+    return /^sips?:(?:[^@]+@)?(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d{1,5})?(?:[;?].*)?$/.test(uri);
+  const number = /^tel:(\+?[\d().-]+)(?:;.*)?$/.exec(uri)?.[1];
+  if (!number) return false;
+  // Without a plus it is an extension that only the carrier or the PBX can judge.
+  return number.startsWith('+') ? toE164(number) !== null : /\d/.test(number);
+}
+
+const seconds = z.number().min(0).max(3_600);
+
+/**
+ * An agent profile as it is written. The descriptions and examples are the reference in
+ * docs/configuration.md.
+ */
+export const profileSchema = z.strictObject({
+  name: words.meta({ description: 'What people call this agent.', examples: ['Front desk'] }),
+  numbers: z
+    .array(phoneNumber)
+    .default([])
+    .meta({
+      description:
+        'The dialled numbers that this agent answers. The one profile without any is the default agent and takes all other calls.',
+      examples: [['+15550100000']],
+    }),
+  prompt: words.meta({
+    description: 'The instructions to the model: a template.',
+    examples: ['You are the front desk of Northwind. The caller is {{customerName}}.'],
+  }),
+  first_message: z
+    .string()
+    .optional()
+    .meta({
+      description:
+        'Spoken first: a template. Without the key the model opens by itself from the prompt; with `""` the caller speaks first.',
+      examples: ["Hi {{customerName | default: 'there'}}, this is Northwind."],
+    }),
+  model: words
+    .default('gpt-realtime')
+    .meta({ description: 'The speech model.', examples: ['gpt-realtime'] }),
+  voice: words.default('marin').meta({ description: 'The model’s voice.', examples: ['cedar'] }),
+  language: z
+    .string()
+    .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'must be a language tag such as "en" or "pt-BR"')
+    .default('en')
+    .meta({ description: 'What callers speak: a hint to the transcription.', examples: ['de'] }),
+  tools: z
+    .array(z.enum(TOOL_NAMES))
+    .default([...TOOL_NAMES])
+    .meta({ description: 'What the agent can do.', examples: [['record_intent', 'end_call']] }),
+  lookup: z
+    .enum(['caller', 'any'])
+    .default('caller')
+    .meta({
+      description:
+        'Whom `lookup_crm` may look up: only the caller’s own record, or any number that is asked for. A caller’s number is easily forged: `any` trusts everyone who calls.',
+      examples: ['any'],
+    }),
+  speak_fields: z
+    .array(words)
+    .default(['name'])
+    .meta({
+      description: 'The fields of a contact that `lookup_crm` gives to the model.',
+      examples: [['name', 'accountStatus']],
+    }),
+  transfers: z
+    .record(
+      z.string(),
+      z.strictObject({
+        to: transferTarget.meta({
+          description: 'Where the call goes: a `tel:`, `sip:` or `sips:` URI.',
+          examples: ['tel:+15550100200'],
+        }),
+        say: z
+          .string()
+          .optional()
+          .meta({
+            description: 'Spoken before the transfer: a template.',
+            examples: ['I’ll put you through to sales.'],
+          }),
+      }),
+    )
+    .superRefine((transfers, context) => {
+      for (const name of Object.keys(transfers)) {
+        if (TRANSFER_NAME.test(name)) continue;
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          message: 'must have a name of small letters, digits, - and _ only',
+        });
+      }
+    })
+    .default({})
+    .meta({
+      description: 'Where `transfer_call` may send a call, by the name that the model uses.',
+    }),
+  context: z
+    .strictObject({
+      budget_ms: z
+        .int()
+        .min(0)
+        .max(60_000)
+        .optional()
+        .meta({
+          description:
+            'Milliseconds that the phone may ring on while the caller is looked up (default: `CONTEXT_BUDGET_MS`).',
+          examples: [2500],
+        }),
+      on_missing: z
+        .enum(['answer', 'reject'])
+        .default('answer')
+        .meta({
+          description:
+            'What happens to a call whose context has not come in time: `answer`, and what comes late is told to the model, or `reject`.',
+          examples: ['reject'],
+        }),
+    })
+    .prefault({})
+    .meta({ description: 'Knowing the caller before answering.' }),
+  silence: z
+    .strictObject({
+      prompt_after_s: seconds.default(20).meta({
+        description:
+          'Seconds of silence after which the agent asks whether somebody is there; `0` = never.',
+        examples: [15],
+      }),
+      hang_up_after_s: seconds.default(60).meta({
+        description: 'Seconds of the same silence after which the call ends; `0` = never.',
+        examples: [45],
+      }),
+    })
+    .refine(
+      ({ prompt_after_s, hang_up_after_s }) =>
+        prompt_after_s === 0 || hang_up_after_s === 0 || hang_up_after_s > prompt_after_s,
+      'must have hang_up_after_s greater than prompt_after_s: both count from the start of the silence',
+    )
+    .prefault({})
+    .meta({ description: 'When nobody says anything.' }),
+  max_minutes: z
+    .number()
+    .min(0.01)
+    .max(1_440)
+    .optional()
+    .meta({
+      description: 'The call ends after this many minutes, if `MAX_CALL_MINUTES` has not ended it.',
+      examples: [30],
+    }),
+});
+
+export type ProfileDocument = z.output<typeof profileSchema>;

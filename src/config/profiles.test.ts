@@ -1,0 +1,289 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { CallwireError } from '../errors.ts';
+import { loadProfiles, type Profiles } from './profiles.ts';
+
+const MINIMAL = 'name: Front desk\nprompt: Be kind.\n';
+
+async function load(files: Record<string, string>): Promise<Profiles> {
+  const dir = await mkdtemp(join(tmpdir(), 'callwire-profiles-'));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
+  return loadProfiles(dir);
+}
+
+/** The lines of the error, without the folder. */
+async function problems(files: Record<string, string>): Promise<string[]> {
+  try {
+    await load(files);
+  } catch (error) {
+    if (!(error instanceof CallwireError)) throw error;
+    expect(error.code).toBe('PROFILE_INVALID');
+    return error.message.split('\n').map((line) => line.replace(/^\/.*?([^/]+\.ya?ml)/, '$1'));
+  }
+  return [];
+}
+
+const problemsOf = (text: string) => problems({ 'x.yaml': text });
+
+async function one(text: string) {
+  return (await load({ 'x.yaml': text })).all[0]!;
+}
+
+test('a name and a prompt make a profile', async () => {
+  expect(await one(MINIMAL)).toEqual({
+    id: 'x',
+    name: 'Front desk',
+    numbers: [],
+    prompt: 'Be kind.',
+    firstMessage: undefined,
+    model: 'gpt-realtime',
+    voice: 'marin',
+    language: 'en',
+    tools: ['record_intent', 'lookup_crm', 'update_crm_note', 'transfer_call', 'end_call'],
+    lookup: 'caller',
+    speakFields: ['name'],
+    transfers: {},
+    context: { budgetMs: undefined, onMissing: 'answer' },
+    silence: { promptAfterMs: 20_000, hangUpAfterMs: 60_000 },
+    maxMinutes: undefined,
+  });
+});
+
+test('the example profile is in order, and the default agent', async () => {
+  const profiles = await loadProfiles(join(import.meta.dirname, '../../agent/profiles'));
+  expect(profiles.forNumber('+15550100000')?.id).toBe('receptionist');
+});
+
+test('no first message is something else than an empty one', async () => {
+  expect((await one(MINIMAL)).firstMessage).toBeUndefined();
+  expect((await one(`${MINIMAL}first_message: ""\n`)).firstMessage).toBe('');
+  expect(await problemsOf(`${MINIMAL}first_message:\n`)).toEqual([
+    'x.yaml:3 first_message: has no value: give it one or remove it',
+  ]);
+});
+
+test('every key of the profile arrives', async () => {
+  const profile = await one(`
+name: Sales
+numbers: ["+1 555 010 0001"]
+prompt: Sell.
+model: gpt-realtime-mini
+voice: cedar
+language: pt-BR
+tools: [end_call]
+lookup: any
+speak_fields: [name, accountStatus]
+transfers:
+  back-office: { to: "sip:office@pbx.example.com:5080;transport=tcp" }
+context: { budget_ms: 900, on_missing: reject }
+silence: { prompt_after_s: 0, hang_up_after_s: 12.5 }
+max_minutes: 0.5
+`);
+  expect(profile).toMatchObject({
+    numbers: ['+15550100001'],
+    model: 'gpt-realtime-mini',
+    voice: 'cedar',
+    language: 'pt-BR',
+    tools: ['end_call'],
+    lookup: 'any',
+    speakFields: ['name', 'accountStatus'],
+    transfers: {
+      'back-office': { to: 'sip:office@pbx.example.com:5080;transport=tcp', say: undefined },
+    },
+    context: { budgetMs: 900, onMissing: 'reject' },
+    silence: { promptAfterMs: null, hangUpAfterMs: 12_500 },
+    maxMinutes: 0.5,
+  });
+});
+
+test('a transfer is found by its name only, not by what objects have', async () => {
+  const { transfers } = await one(MINIMAL);
+  expect(transfers.constructor).toBeUndefined();
+});
+
+describe('the dialled number', () => {
+  test('chooses the profile, and the default agent takes the rest', async () => {
+    const profiles = await load({
+      'front.yaml': MINIMAL,
+      'sales.yml': `${MINIMAL}numbers: ["+15550100001", "+442079460000"]\n`,
+      'notes.txt': 'not a profile',
+    });
+    expect(profiles.all.map(({ id }) => id)).toEqual(['front', 'sales']);
+    expect(profiles.forNumber('+15550100001')?.id).toBe('sales');
+    expect(profiles.forNumber('15550100001')?.id).toBe('sales');
+    expect(profiles.forNumber('+15550100002')?.id).toBe('front');
+    expect(profiles.forNumber('reception')?.id).toBe('front');
+  });
+
+  test('without a default agent belongs to nobody', async () => {
+    const profiles = await load({ 'sales.yaml': `${MINIMAL}numbers: ["+15550100001"]\n` });
+    expect(profiles.forNumber('+15550100002')).toBeNull();
+  });
+});
+
+describe('a wrong profile', () => {
+  test('is described line by line, with everything that is wrong', async () => {
+    expect(
+      await problemsOf(`name: Front desk
+promt: Be kind.
+numbers: [+15550100000, "12"]
+tools: [record_intent, order_pizza]
+lookup: everyone
+transfers:
+  sales:
+    to: "+15550100200"
+    sey: Hold on.
+  Sales Team: { to: "tel:+15550100200" }
+context: { budget_ms: soon }
+silence: { prompt_after_s: 60, hang_up_after_s: 20 }
+max_minutes: 2000
+`),
+    ).toEqual([
+      'x.yaml:1 prompt: is missing',
+      'x.yaml:2 promt: is unknown: did you mean prompt?',
+      'x.yaml:3 numbers[0]: must be a text: put it in quotes',
+      'x.yaml:3 numbers[1]: must be a phone number with its country code, such as "+15550100000"',
+      'x.yaml:4 tools[1]: must be one of record_intent, lookup_crm, update_crm_note, transfer_call, end_call',
+      'x.yaml:5 lookup: must be one of caller, any',
+      'x.yaml:8 transfers.sales.to: must be a URI such as "tel:+15550100200" or "sip:sales@pbx.example.com"',
+      'x.yaml:9 transfers.sales.sey: is unknown: did you mean say?',
+      'x.yaml:10 transfers.Sales Team: must have a name of small letters, digits, - and _ only',
+      'x.yaml:11 context.budget_ms: must be a number',
+      'x.yaml:12 silence: must have hang_up_after_s greater than prompt_after_s: both count from the start of the silence',
+      'x.yaml:13 max_minutes: must be at most 1440',
+    ]);
+  });
+
+  test('names what is not built yet', async () => {
+    expect(
+      await problemsOf(`${MINIMAL}hooks: { on_call_start: "https://backend.example/start" }
+barge_in: {}
+disclosure: This call may be recorded.
+recording: { enabled: true }
+extraction: {}
+voicemail: {}
+followups: []
+rules: []
+context: { on_missing: forward, forward_to: sales }
+`),
+    ).toEqual([
+      'x.yaml:3 hooks: is not built yet: remove it',
+      'x.yaml:4 barge_in: is not built yet: remove it',
+      'x.yaml:5 disclosure: is not built yet: remove it',
+      'x.yaml:6 recording: is not built yet: remove it',
+      'x.yaml:7 extraction: is not built yet: remove it',
+      'x.yaml:8 voicemail: is not built yet: remove it',
+      'x.yaml:9 followups: is not built yet: remove it',
+      'x.yaml:10 rules: is not built yet: remove it',
+      'x.yaml:11 context.on_missing: forward is not built yet: write answer or reject',
+      'x.yaml:11 context.forward_to: is not built yet: remove it',
+    ]);
+  });
+
+  test('has its templates checked, with the line inside a block', async () => {
+    expect(
+      await problemsOf(`name: Front desk
+prompt: | # the instructions
+
+  You are Sarah.
+  The caller is {{custmerName}}.
+first_message: "Hi {{customerName"
+transfers:
+  sales: { to: "tel:+15550100200", say: "{% include 'x' %}" }
+`),
+    ).toEqual([
+      'x.yaml:5 prompt: nothing fills {{custmerName}}: did you mean customerName?',
+      'x.yaml:6 first_message: output "{{customerName" not closed',
+      'x.yaml:8 transfers.sales.say: tag "include" not found',
+    ]);
+  });
+
+  test.each([
+    ['an empty file', '', 'x.yaml:1: is empty: a profile needs at least a name and a prompt'],
+    [
+      'only a comment',
+      '# soon\n',
+      'x.yaml:1: is empty: a profile needs at least a name and a prompt',
+    ],
+    ['a text', 'hello', 'x.yaml:1: must consist of keys and values, such as "name: Front desk"'],
+    ['the same key twice', `${MINIMAL}name: B\n`, 'x.yaml:3: the same key twice: keep one of them'],
+    ['a tab', 'name: A\ncontext:\n\tbudget_ms: 1\n', 'x.yaml:3: a tab: indent with spaces'],
+    [
+      'two profiles in one file',
+      `${MINIMAL}---\n${MINIMAL}`,
+      'x.yaml:3: --- begins a second profile: put it into its own file',
+    ],
+  ])('%s', async (_, text, problem) => {
+    expect(await problemsOf(text)).toContain(problem);
+  });
+
+  test('that is no YAML at all names the place', async () => {
+    const [first] = await problemsOf('name: "Front desk\nprompt: [\n');
+    expect(first).toMatch(/^x\.yaml:\d+: no YAML: /);
+  });
+
+  test.each([
+    'tel:+15550100200;ext=7',
+    'tel:100',
+    'sip:sales@pbx.example.com',
+    'sips:[2001:db8::1]:5061',
+    'sip:10.0.0.7',
+  ])('a transfer can go to %s', async (to) => {
+    expect(await problemsOf(`${MINIMAL}transfers: { a: { to: "${to}" } }\n`)).toEqual([]);
+  });
+
+  test.each([
+    'tel:',
+    'tel:+1',
+    'sip:',
+    'sip:a b@c',
+    'sip:a@b\\r\\nX-Evil: 1',
+    'https://x.example',
+    '<sip:a@b>',
+  ])('a transfer cannot go to %s', async (to) => {
+    const [problem] = await problemsOf(`${MINIMAL}transfers: { a: { to: "${to}" } }\n`);
+    expect(problem).toContain('x.yaml:3 transfers.a.to: must be a URI');
+  });
+});
+
+describe('profiles that do not fit together', () => {
+  test('the errors of all files come in one', async () => {
+    expect(await problems({ 'a.yaml': 'name: A\n', 'b.yaml': 'prompt: B\n' })).toEqual([
+      'a.yaml:1 prompt: is missing',
+      'b.yaml:1 name: is missing',
+    ]);
+  });
+
+  test('the same number twice, in two files or in one', async () => {
+    const numbered = `${MINIMAL}numbers:\n  - "+15550100001"\n`;
+    const [problem, ...others] = await problems({ 'a.yaml': numbered, 'b.yaml': numbered });
+    expect(problem).toMatch(/^b\.yaml:4 numbers\[0\]: the same number as in .*a\.yaml$/);
+    expect(others).toEqual([]);
+    expect(
+      await problemsOf(`${MINIMAL}numbers: ["+15550100001", "+1 555 010 0001"]\n`),
+    ).toHaveLength(1);
+  });
+
+  test('two default agents', async () => {
+    const [problem] = await problems({ 'a.yaml': MINIMAL, 'b.yaml': `${MINIMAL}numbers: []\n` });
+    expect(problem).toMatch(/^b\.yaml:3 numbers: there are none, nor in .*a\.yaml/);
+  });
+
+  test('two files for one id', async () => {
+    const found = await problems({
+      'a.yaml': MINIMAL,
+      'a.yml': `${MINIMAL}numbers: ["+15550100001"]\n`,
+    });
+    expect(found).toEqual([expect.stringMatching(/^a\.yml: the agent a is in .*a\.yaml already$/)]);
+  });
+
+  test('no profile, and no folder', async () => {
+    expect(await problems({})).toEqual([expect.stringContaining('there is no agent profile')]);
+    await expect(loadProfiles('/nonexistent/profiles')).rejects.toMatchObject({
+      code: 'PROFILE_INVALID',
+      message: '/nonexistent/profiles: this folder cannot be read',
+    });
+  });
+});

@@ -1,0 +1,138 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { CallwireError } from '../errors.ts';
+import { toE164 } from './phone_number.ts';
+import { type Profile, profileFrom } from './profile.ts';
+import { type ParsedProfile, parseProfile } from './profile_file.ts';
+
+/** The agents of this installation. */
+export interface Profiles {
+  /** In the order of their ids. */
+  readonly all: readonly Profile[];
+  /**
+   * The agent that answers a dialled number, E.164 or the user part of the dialled SIP address:
+   * the one with that number, else the default agent, else `null`.
+   */
+  forNumber(dialled: string): Profile | null;
+}
+
+/**
+ * Reads every `*.yaml` and `*.yml` of a folder. Throws one `PROFILE_INVALID` that names everything
+ * wrong with all of them, a line each: `agent/profiles/x.yaml:12 transfers.sales.to: …`.
+ */
+export async function loadProfiles(dir: string): Promise<Profiles> {
+  const files = await Promise.all(
+    (await profileNames(dir)).map(async (name) => readProfile(dir, name)),
+  );
+  const problems = files.flatMap((file) => file.problems);
+  if (files.length === 0) problems.push(`${shown(dir)}: there is no agent profile (*.yaml) in it`);
+  problems.push(...conflicts(files));
+  if (problems.length > 0) throw invalid(problems);
+  return new LoadedProfiles(files.flatMap((file) => file.profile ?? []));
+}
+
+class LoadedProfiles implements Profiles {
+  readonly all: readonly Profile[];
+  readonly #byNumber = new Map<string, Profile>();
+  readonly #default: Profile | null;
+
+  constructor(profiles: readonly Profile[]) {
+    this.all = profiles;
+    this.#default = profiles.find((profile) => profile.numbers.length === 0) ?? null;
+    for (const profile of profiles) {
+      for (const number of profile.numbers) this.#byNumber.set(number, profile);
+    }
+  }
+
+  forNumber(dialled: string): Profile | null {
+    const number = toE164(dialled);
+    return (number && this.#byNumber.get(number)) || this.#default;
+  }
+}
+
+interface ProfileFile {
+  /** As it is named in messages. */
+  path: string;
+  id: string;
+  parsed: ParsedProfile | null;
+  profile: Profile | null;
+  problems: string[];
+}
+
+async function profileNames(dir: string): Promise<string[]> {
+  try {
+    const names = await readdir(dir);
+    return names.filter((name) => /^[^.].*\.ya?ml$/.test(name)).sort();
+  } catch (cause) {
+    throw invalid([`${shown(dir)}: this folder cannot be read`], cause);
+  }
+}
+
+async function readProfile(dir: string, name: string): Promise<ProfileFile> {
+  const path = shown(join(dir, name));
+  const id = name.replace(/\.ya?ml$/, '');
+  const file: ProfileFile = { path, id, parsed: null, profile: null, problems: [] };
+  if (!/^[\w-][\w.-]*$/.test(id)) {
+    file.problems.push(
+      `${path}: the file’s name is the agent’s id: only letters, digits, -, _ and . in it`,
+    );
+  }
+  let text: string;
+  try {
+    text = await readFile(join(dir, name), 'utf8');
+  } catch {
+    file.problems.push(`${path}: this file cannot be read`);
+    return file;
+  }
+  file.parsed = parseProfile(text);
+  if (file.parsed.document) file.profile = profileFrom(id, file.parsed.document);
+  for (const problem of file.parsed.problems) {
+    file.problems.push(at(path, problem.line, problem.path, problem.message));
+  }
+  return file;
+}
+
+/** What is wrong between files that are each in order. */
+function conflicts(files: readonly ProfileFile[]): string[] {
+  const problems: string[] = [];
+  const ids = new Map<string, string>();
+  const numbers = new Map<string, string>();
+  let defaultAgent: string | null = null;
+  for (const { path, id, profile, parsed } of files) {
+    const namesake = ids.get(id);
+    if (namesake) problems.push(`${path}: the agent ${id} is in ${namesake} already`);
+    ids.set(id, path);
+    if (!profile || !parsed) continue;
+
+    for (const [index, number] of profile.numbers.entries()) {
+      const holder = numbers.get(number);
+      if (holder) {
+        const line = parsed.lineOf(['numbers', index]);
+        problems.push(at(path, line, `numbers[${index}]`, `the same number as in ${holder}`));
+      } else numbers.set(number, path);
+    }
+    if (profile.numbers.length > 0) continue;
+    if (defaultAgent) {
+      const message = `there are none, nor in ${defaultAgent}: only one agent can be the default`;
+      problems.push(at(path, parsed.lineOf(['numbers']), 'numbers', message));
+    } else defaultAgent = path;
+  }
+  return problems;
+}
+
+function at(path: string, line: number, key: string, message: string): string {
+  return `${path}:${line}${key ? ` ${key}` : ''}: ${message}`;
+}
+
+/** From the working directory where that is shorter to read. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short && !short.startsWith('..') ? short : path;
+}
+
+function invalid(problems: readonly string[], cause?: unknown): CallwireError {
+  return new CallwireError('PROFILE_INVALID', problems.join('\n'), {
+    remedy: 'Correct the lines named above; AGENTS_DIR says where the profiles are.',
+    cause,
+  });
+}

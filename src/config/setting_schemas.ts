@@ -1,0 +1,142 @@
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+import { parseDuration } from './duration.ts';
+import { toE164 } from './phone_number.ts';
+
+// What a setting's text is turned into. A message completes the sentence "NAME …", says what to
+// write instead, and never repeats the value: it may be a secret, or somebody's number.
+
+type Reading<T> = { value: T } | { problem: string };
+
+function reading<T>(read: (text: string) => Reading<T>): z.ZodType<T, string> {
+  return z.string().transform((text, context) => {
+    const result = read(text);
+    if ('value' in result) return result.value;
+    context.addIssue({ code: 'custom', message: result.problem });
+    return z.NEVER;
+  });
+}
+
+export const text = z.string();
+
+export function oneOf<const T extends readonly [string, ...string[]]>(
+  words: T,
+  { notBuiltYet = [] }: { notBuiltYet?: readonly string[] } = {},
+): z.ZodType<T[number], string> {
+  return reading<T[number]>((word) => {
+    if (words.includes(word)) return { value: word as T[number] };
+    const choice = `write ${words.join(', ')}`;
+    if (notBuiltYet.includes(word))
+      return { problem: `names ${word}, which is not built yet: ${choice}` };
+    return { problem: `is none of the possible values: ${choice}` };
+  });
+}
+
+/** Digits only: `Number` would take "0x10", "1e3" and " " as well. */
+export function number(
+  min: number,
+  max: number,
+  { whole = true }: { whole?: boolean } = {},
+): z.ZodType<number, string> {
+  return reading((digits) => {
+    const value = (whole ? /^\d{1,12}$/ : /^\d{1,12}(\.\d{1,6})?$/).test(digits)
+      ? Number(digits)
+      : Number.NaN;
+    if (value >= min && value <= max) return { value };
+    return { problem: `must be a ${whole ? 'whole ' : ''}number from ${min} to ${max}` };
+  });
+}
+
+export const port = number(1, 65_535);
+
+/**
+ * An absolute URL of one of these schemes. Credentials inside are refused, because URLs appear in
+ * logs. A `base` gets paths put behind it: no query, and slashes at its end are dropped.
+ */
+export function url(
+  schemes: readonly string[],
+  { base = false }: { base?: boolean } = {},
+): z.ZodType<string, string> {
+  return reading((address) => {
+    const parsed = URL.parse(address);
+    if (!parsed || !schemes.includes(parsed.protocol.slice(0, -1)) || !parsed.hostname) {
+      return {
+        problem: `must be a whole URL beginning with ${schemes.map((s) => `${s}://`).join(' or ')}`,
+      };
+    }
+    if (parsed.username || parsed.password) {
+      return { problem: 'must not hold a user name or password: URLs appear in logs' };
+    }
+    if (parsed.hash || (base && parsed.search)) {
+      return { problem: `must end with its path, without ${parsed.hash ? '#' : '?'}` };
+    }
+    return { value: base ? address.replace(/\/+$/, '') : address };
+  });
+}
+
+/**
+ * A signing secret: its own characters are the key. `whsec_` announces a Standard Webhooks secret,
+ * and half of one would sign with a key that no receiver has.
+ */
+export const signingSecret = reading((secret) => {
+  if (!secret.startsWith('whsec_')) return { value: secret };
+  const encoded = secret.slice('whsec_'.length);
+  const bytes = Buffer.from(encoded, 'base64');
+  // Node's decoder forgives anything, so only what encodes back to the same text is base64.
+  if (bytes.length >= 24 && bytes.toString('base64') === encoded) return { value: secret };
+  return {
+    problem:
+      'begins with whsec_ and must go on with standard base64 of at least 24 bytes: ' +
+      'take the whole secret, or one without that beginning',
+  };
+});
+
+/** A comma-separated list; empty entries are left out. */
+function list<T>(read: (entry: string) => T | null, problem: string): z.ZodType<T[], string> {
+  return reading((entries) => {
+    const values: T[] = [];
+    for (const [index, entry] of entries.split(',').entries()) {
+      if (!entry.trim()) continue;
+      const value = read(entry.trim());
+      if (value === null) return { problem: `entry ${index + 1}: ${problem}` };
+      values.push(value);
+    }
+    return { value: values };
+  });
+}
+
+export const phoneNumbers = list(
+  toE164,
+  'must be a phone number with its country code, such as +15550100000',
+);
+
+export const addresses = list(
+  (entry) => (isAddress(entry) ? entry : null),
+  'must be an IP address or a network such as 203.0.113.0/24',
+);
+
+function isAddress(entry: string): boolean {
+  // Four decimal parts only: ipaddr.js alone would read "10" as 0.0.0.10.
+  return (
+    ipaddr.IPv4.isValidFourPartDecimal(entry) ||
+    ipaddr.IPv6.isValid(entry) ||
+    ipaddr.IPv4.isValidCIDRFourPartDecimal(entry) ||
+    ipaddr.IPv6.isValidCIDR(entry)
+  );
+}
+
+const MAX_RETRY_WAIT_MS = 30 * 86_400_000;
+
+export const retrySchedule = list((entry) => {
+  const ms = parseDuration(entry);
+  return ms !== null && ms > 0 && ms <= MAX_RETRY_WAIT_MS ? ms : null;
+}, 'must be a wait of up to 30d, such as 10s, 2m or 5h');
+
+/** Two ports as `from-to`. */
+export const portPair = reading((pair) => {
+  const [from, to] = pair.split('-').map((part) => port.safeParse(part.trim()));
+  if (from?.success && to?.success && pair.split('-').length === 2) {
+    return { value: { from: from.data, to: to.data } };
+  }
+  return { problem: 'must be two ports with a hyphen between them, such as 7881-7882' };
+});

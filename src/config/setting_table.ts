@@ -1,0 +1,280 @@
+import type { z } from 'zod';
+import { LOG_LEVELS } from './log.ts';
+import * as read from './setting_schemas.ts';
+
+/** One environment variable: what the loader reads it with, and what the reference says of it. */
+export interface Setting<T = unknown, D extends string | undefined = string | undefined> {
+  group: SettingGroup;
+  /** Sentences for the operator. */
+  meaning: string;
+  schema: z.ZodType<T, string>;
+  /** As it would be written; `undefined` leaves the value undefined. */
+  default: D;
+  /** Where the default is no fixed text. */
+  defaultMeaning?: string;
+  example: string;
+  /** Shown empty in `.env.example`. */
+  secret?: boolean;
+}
+
+export const SETTING_GROUPS = [
+  'LiveKit',
+  'Model',
+  'CRM',
+  'Webhooks',
+  'Agents and calls',
+  'SIP trunk',
+  'Storage and logs',
+  'Local stack',
+] as const;
+export type SettingGroup = (typeof SETTING_GROUPS)[number];
+
+/** What the loader makes of the table: a value for each name, typed by its schema and default. */
+export type SettingValues = {
+  [Name in keyof typeof SETTINGS]: (typeof SETTINGS)[Name] extends Setting<infer T, infer D>
+    ? D extends string
+      ? T
+      : T | undefined
+    : never;
+};
+
+// Keeps each row's own types where an annotation of the whole table would lose them.
+function setting<T, const D extends string | undefined = undefined>(
+  row: Omit<Setting<T, D>, 'default'> & { default?: D },
+): Setting<T, D> {
+  return { ...row, default: row.default as D };
+}
+
+/**
+ * Every setting there is: `loadSettings` reads this table, and docs/configuration.md and
+ * .env.example are written from it. A default goes through its schema like any other value.
+ */
+export const SETTINGS = {
+  LIVEKIT_URL: setting({
+    group: 'LiveKit',
+    meaning: 'LiveKit Cloud or a LiveKit server of your own.',
+    schema: read.url(['ws', 'wss', 'http', 'https'], { base: true }),
+    defaultMeaning: '`ws://127.0.0.1:7880`, the local stack on its `STACK_LIVEKIT_PORT`',
+    example: 'wss://my-project.livekit.cloud',
+  }),
+  LIVEKIT_API_KEY: setting({
+    group: 'LiveKit',
+    meaning:
+      'The key of that LiveKit. The local stack needs none: keys for it are made once, in `DATA_DIR`.',
+    schema: read.text,
+    defaultMeaning: 'made for the local stack',
+    example: 'APIxxxxxxxxxxxx',
+    secret: true,
+  }),
+  LIVEKIT_API_SECRET: setting({
+    group: 'LiveKit',
+    meaning: 'The secret that belongs to `LIVEKIT_API_KEY`.',
+    schema: read.text,
+    defaultMeaning: 'made for the local stack',
+    example: 'the secret shown beside the key',
+    secret: true,
+  }),
+  LIVEKIT_AGENT_NAME: setting({
+    group: 'LiveKit',
+    meaning: 'The name that calls are dispatched to.',
+    schema: read.text,
+    default: 'callwire',
+    example: 'callwire-staging',
+  }),
+
+  OPENAI_API_KEY: setting({
+    group: 'Model',
+    meaning:
+      'The key of the speech model. Needed unless `OPENAI_BASE_URL` is a server that asks for none.',
+    schema: read.text,
+    example: 'sk-…',
+    secret: true,
+  }),
+  OPENAI_BASE_URL: setting({
+    group: 'Model',
+    meaning: 'Any server that speaks the same protocols as OpenAI.',
+    schema: read.url(['https', 'http'], { base: true }),
+    default: 'https://api.openai.com/v1',
+    example: 'http://127.0.0.1:9100/v1',
+  }),
+
+  CRM_ADAPTER: setting({
+    group: 'CRM',
+    meaning: '`builtin` keeps contacts in `DATA_DIR`; `http` asks a CRM of your own at `CRM_URL`.',
+    schema: read.oneOf(['builtin', 'http'], { notBuiltYet: ['salesforce', 'hubspot'] }),
+    defaultMeaning: '`http` where `CRM_URL` is set, else `builtin`',
+    example: 'http',
+  }),
+  CRM_URL: setting({
+    group: 'CRM',
+    meaning:
+      'The root of your CRM’s API: `/contacts/search` and the other paths are put behind it.',
+    schema: read.url(['https', 'http'], { base: true }),
+    example: 'https://crm.example.com/api',
+  }),
+  CRM_API_KEY: setting({
+    group: 'CRM',
+    meaning: 'Sent to the CRM as a bearer token.',
+    schema: read.text,
+    example: 'the CRM’s key',
+    secret: true,
+  }),
+
+  WEBHOOK_URL: setting({
+    group: 'Webhooks',
+    meaning: 'The URL of your backend that receives every event.',
+    schema: read.url(['https', 'http']),
+    defaultMeaning:
+      'with the `http` CRM adapter `{CRM_URL}/webhooks/{first word of the event}`; else nothing is sent',
+    example: 'https://backend.example.com/callwire',
+  }),
+  WEBHOOK_SECRET: setting({
+    group: 'Webhooks',
+    meaning:
+      'Signs the events; without it they wait. Any text, or `whsec_` and base64 of at least 24 bytes.',
+    schema: read.signingSecret,
+    example: 'the output of: openssl rand -base64 32',
+    secret: true,
+  }),
+  RETRY_SCHEDULE: setting({
+    group: 'Webhooks',
+    meaning:
+      'The waits between the attempts of a delivery or a CRM write, in order (`ms`, `s`, `m`, `h`, `d`). After the last one it is given up and can be replayed.',
+    schema: read.retrySchedule,
+    default: '2s,10s,30s,2m,10m,30m,2h,5h,10h,10h,20h',
+    example: '5s,1m,10m,1h',
+  }),
+
+  AGENTS_DIR: setting({
+    group: 'Agents and calls',
+    meaning: 'The folder of the agent profiles, one YAML file each.',
+    schema: read.text,
+    default: 'agent/profiles',
+    example: '/etc/callwire/profiles',
+  }),
+  MAX_CALLS: setting({
+    group: 'Agents and calls',
+    meaning: 'How many calls this worker takes at a time; the next caller hears busy.',
+    schema: read.number(1, 10_000),
+    default: '10',
+    example: '30',
+  }),
+  MAX_CALLS_PER_CALLER: setting({
+    group: 'Agents and calls',
+    meaning: 'How many calls the same number may have at a time.',
+    schema: read.number(1, 10_000),
+    default: '2',
+    example: '1',
+  }),
+  CONTEXT_BUDGET_MS: setting({
+    group: 'Agents and calls',
+    meaning:
+      'Milliseconds that the phone may ring on while the caller is looked up; a profile’s `context.budget_ms` goes first.',
+    schema: read.number(0, 60_000),
+    default: '2500',
+    example: '4000',
+  }),
+  MAX_CALL_MINUTES: setting({
+    group: 'Agents and calls',
+    meaning: 'No call lasts longer than this; a profile’s `max_minutes` can only shorten it.',
+    schema: read.number(0.01, 1_440, { whole: false }),
+    default: '60',
+    example: '30',
+  }),
+  DRAIN_SECONDS: setting({
+    group: 'Agents and calls',
+    meaning:
+      'How long running calls may go on after SIGTERM. Then they end with a spoken goodbye; a second signal does that at once.',
+    schema: read.number(0, 86_400),
+    defaultMeaning: '`600`; with `dev` `0`',
+    example: '120',
+  }),
+
+  SIP_NUMBERS: setting({
+    group: 'SIP trunk',
+    meaning: 'The phone numbers that the inbound trunk takes calls for, with commas between them.',
+    schema: read.phoneNumbers,
+    default: '',
+    example: '+15550100000,+15550100001',
+  }),
+  SIP_ALLOWED_ADDRESSES: setting({
+    group: 'SIP trunk',
+    meaning:
+      'The IP addresses or networks of your carrier, with commas; calls from others are refused.',
+    schema: read.addresses,
+    default: '',
+    example: '203.0.113.10,198.51.100.0/24',
+  }),
+  SIP_USERNAME: setting({
+    group: 'SIP trunk',
+    meaning: 'The login that the carrier must use, with `SIP_PASSWORD`.',
+    schema: read.text,
+    example: 'carrier',
+  }),
+  SIP_PASSWORD: setting({
+    group: 'SIP trunk',
+    meaning: 'The password that belongs to `SIP_USERNAME`.',
+    schema: read.text,
+    example: 'a long random password',
+    secret: true,
+  }),
+
+  DATA_DIR: setting({
+    group: 'Storage and logs',
+    meaning: 'The folder of the database, the spools and the made keys, for its owner only.',
+    schema: read.text,
+    default: '.callwire',
+    example: '/var/lib/callwire',
+  }),
+  LOG_LEVEL: setting({
+    group: 'Storage and logs',
+    meaning:
+      'From `silent` to `trace`. Lines are JSON, on a terminal readable text (`CALLWIRE_PRETTY=1` or `0` in the environment overrides that).',
+    schema: read.oneOf(LOG_LEVELS),
+    default: 'info',
+    example: 'debug',
+  }),
+
+  STACK_LIVEKIT_PORT: setting({
+    group: 'Local stack',
+    meaning: 'The TCP port of livekit-server.',
+    schema: read.port,
+    default: '7880',
+    example: '17880',
+  }),
+  STACK_RTC_PORTS: setting({
+    group: 'Local stack',
+    meaning: 'The TCP port for media, then the one UDP port that all calls share.',
+    schema: read.portPair,
+    default: '7881-7882',
+    example: '17881-17882',
+  }),
+  STACK_SIP_PORT: setting({
+    group: 'Local stack',
+    meaning: 'The UDP and TCP port of livekit-sip.',
+    schema: read.port,
+    default: '5060',
+    example: '15060',
+  }),
+  STACK_REDIS_PORT: setting({
+    group: 'Local stack',
+    meaning: 'The TCP port of Redis.',
+    schema: read.port,
+    default: '6379',
+    example: '16379',
+  }),
+  STACK_RTP_PORTS: setting({
+    group: 'Local stack',
+    meaning: 'The UDP ports for the carrier’s audio.',
+    schema: read.portPair,
+    default: '10000-10200',
+    example: '20000-20400',
+  }),
+  WORKER_PORT: setting({
+    group: 'Local stack',
+    meaning: 'The TCP port of the worker’s own health check; `0` takes any free one.',
+    schema: read.number(0, 65_535),
+    default: '0',
+    example: '8081',
+  }),
+};

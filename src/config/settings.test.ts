@@ -1,0 +1,246 @@
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { CallwireError } from '../errors.ts';
+import { applyDotEnv } from './dot_env.ts';
+import { loadSettings } from './settings.ts';
+
+let cwd: string;
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'callwire-settings-'));
+});
+
+const load = (env: NodeJS.ProcessEnv = {}) => loadSettings({ env, cwd });
+
+function refusal(env: NodeJS.ProcessEnv): CallwireError {
+  try {
+    load(env);
+  } catch (error) {
+    if (error instanceof CallwireError) return error;
+    throw error;
+  }
+  throw new Error('the settings were accepted');
+}
+
+test('nothing has to be set', () => {
+  const settings = load();
+  expect(settings).toEqual({
+    livekit: {
+      url: 'ws://127.0.0.1:7880',
+      apiKey: expect.stringMatching(/^API/),
+      apiSecret: expect.any(String),
+      agentName: 'callwire',
+    },
+    openai: { apiKey: undefined, baseUrl: 'https://api.openai.com/v1' },
+    crm: { adapter: 'builtin', url: undefined, apiKey: undefined },
+    defaultEndpoint: null,
+    dataDir: join(cwd, '.callwire'),
+    agentsDir: join(cwd, 'agent/profiles'),
+    calls: {
+      max: 10,
+      maxPerCaller: 2,
+      contextBudgetMs: 2_500,
+      maxMinutes: 60,
+      drainSeconds: 600,
+    },
+    sip: { numbers: [], allowedAddresses: [], username: undefined, password: undefined },
+    stack: {
+      livekitPort: 7880,
+      rtcTcpPort: 7881,
+      rtcUdpPort: 7882,
+      sipPort: 5060,
+      redisPort: 6379,
+      rtpPorts: { from: 10_000, to: 10_200 },
+    },
+    workerPort: 0,
+    delivery: {
+      retryScheduleMs: [
+        2_000, 10_000, 30_000, 120_000, 600_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000,
+        36_000_000, 72_000_000,
+      ],
+    },
+    logLevel: 'info',
+  });
+});
+
+describe('where values come from', () => {
+  test('.env is read, the environment wins, and neither is changed', () => {
+    writeFileSync(join(cwd, '.env'), 'MAX_CALLS=3\nMAX_CALLS_PER_CALLER=1\n');
+    const env = { MAX_CALLS: '7' };
+    expect(load(env).calls).toMatchObject({ max: 7, maxPerCaller: 1 });
+    expect(env).toEqual({ MAX_CALLS: '7' });
+  });
+
+  test('an empty variable is unset, and hides the one in .env', () => {
+    writeFileSync(join(cwd, '.env'), 'WEBHOOK_URL=https://backend.example/hook\n');
+    expect(load().defaultEndpoint?.url).toBe('https://backend.example/hook');
+    expect(load({ WEBHOOK_URL: '' }).defaultEndpoint).toBeNull();
+  });
+
+  test('a main passes .env on to its children without overwriting what is set', () => {
+    writeFileSync(join(cwd, '.env'), 'MAX_CALLS=3\nOPENAI_API_KEY=made-up\nWEBHOOK_URL=x\n');
+    const env: NodeJS.ProcessEnv = { MAX_CALLS: '7', WEBHOOK_URL: '' };
+    applyDotEnv(cwd, env);
+    expect(env).toEqual({ MAX_CALLS: '7', OPENAI_API_KEY: 'made-up', WEBHOOK_URL: '' });
+  });
+
+  test('dev does not wait for running calls unless told to', () => {
+    expect(loadSettings({ mode: 'dev', env: {}, cwd }).calls.drainSeconds).toBe(0);
+    expect(loadSettings({ mode: 'dev', env: { DRAIN_SECONDS: '5' }, cwd }).calls.drainSeconds).toBe(
+      5,
+    );
+  });
+});
+
+describe('wrong settings', () => {
+  test('are all named in one error, which leaves no files behind', () => {
+    const error = refusal({
+      MAX_CALLS: 'many',
+      LOG_LEVEL: 'loud',
+      SIP_NUMBERS: '+15550100000,nonsense',
+      SIP_ALLOWED_ADDRESSES: '10',
+      RETRY_SCHEDULE: '2s,10',
+      STACK_RTC_PORTS: '7881',
+      DATABASE_URL: 'postgres://made-up:made-up@db.example/callwire',
+    });
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', retryable: false });
+    expect(error.message.split('\n')).toEqual([
+      '7 settings are wrong:',
+      '- RETRY_SCHEDULE entry 2: must be a wait of up to 30d, such as 10s, 2m or 5h.',
+      '- MAX_CALLS must be a whole number from 1 to 10000.',
+      '- SIP_NUMBERS entry 2: must be a phone number with its country code, such as +15550100000.',
+      '- SIP_ALLOWED_ADDRESSES entry 1: must be an IP address or a network such as 203.0.113.0/24.',
+      '- LOG_LEVEL is none of the possible values: write silent, fatal, error, warn, info, debug, trace.',
+      '- STACK_RTC_PORTS must be two ports with a hyphen between them, such as 7881-7882.',
+      '- DATABASE_URL is set, but Postgres is not built yet: remove it, SQLite in DATA_DIR is used.',
+    ]);
+    expect(existsSync(join(cwd, '.callwire'))).toBe(false);
+  });
+
+  test('are never quoted', () => {
+    const error = refusal({
+      WEBHOOK_SECRET: 'whsec_made-up',
+      WEBHOOK_URL: 'https://user:made-up@backend.example',
+      CRM_URL: 'made-up',
+    });
+    expect(error.message).not.toContain('made-up');
+    expect(error.message).toContain('WEBHOOK_SECRET');
+    expect(error.message).toContain('WEBHOOK_URL');
+    expect(error.message).toContain('CRM_URL');
+  });
+
+  test.each([
+    ['MAX_CALLS', '0'],
+    ['MAX_CALLS', '1e1'],
+    ['MAX_CALLS', '2.5'],
+    ['MAX_CALL_MINUTES', '1441'],
+    ['CONTEXT_BUDGET_MS', '-1'],
+    ['STACK_SIP_PORT', '65536'],
+    ['OPENAI_BASE_URL', 'api.openai.com'],
+    ['CRM_URL', 'https://crm.example/api?tenant=1'],
+    ['SIP_ALLOWED_ADDRESSES', '203.0.113.0/33'],
+    ['STACK_RTP_PORTS', '20000-10000'],
+    ['STACK_REDIS_PORT', '7880'],
+    ['STACK_SIP_PORT', '10050'],
+    ['SIP_USERNAME', 'carrier'],
+  ])('%s=%s is refused', (name, value) => {
+    expect(refusal({ [name]: value }).message).toContain(name);
+  });
+});
+
+describe('LiveKit', () => {
+  test('the local stack, however written, has the same made keys', () => {
+    const { apiKey, apiSecret } = load().livekit;
+    expect(apiSecret.length).toBeGreaterThanOrEqual(32);
+    expect(load({ LIVEKIT_URL: 'http://localhost:7880/' }).livekit).toMatchObject({
+      url: 'ws://localhost:7880',
+      apiKey,
+      apiSecret,
+    });
+    expect(
+      load({ LIVEKIT_URL: 'ws://127.0.0.1:17880', STACK_LIVEKIT_PORT: '17880' }).livekit.apiKey,
+    ).toBe(apiKey);
+  });
+
+  test('another LiveKit needs its own keys', () => {
+    expect(refusal({ LIVEKIT_URL: 'wss://x.livekit.example' }).message).toContain(
+      'LIVEKIT_API_KEY and LIVEKIT_API_SECRET are missing',
+    );
+    const livekit = load({
+      LIVEKIT_URL: 'wss://x.livekit.example',
+      LIVEKIT_API_KEY: 'APImadeup',
+      LIVEKIT_API_SECRET: 'made-up',
+    }).livekit;
+    expect(livekit).toMatchObject({ apiKey: 'APImadeup', apiSecret: 'made-up' });
+    expect(existsSync(join(cwd, '.callwire'))).toBe(false);
+  });
+
+  test('a key alone is refused', () => {
+    expect(refusal({ LIVEKIT_API_KEY: 'APImadeup' }).message).toContain(
+      'LIVEKIT_API_SECRET is missing',
+    );
+  });
+
+  test('a DATA_DIR that cannot be made is a wrong setting', () => {
+    writeFileSync(join(cwd, 'file'), '');
+    expect(refusal({ DATA_DIR: 'file' }).message).toContain('DATA_DIR');
+  });
+});
+
+describe('CRM and events', () => {
+  test('CRM_URL chooses the http adapter and takes the events', () => {
+    const settings = load({ CRM_URL: 'https://crm.example/api/', WEBHOOK_SECRET: 'made-up' });
+    expect(settings.crm).toMatchObject({ adapter: 'http', url: 'https://crm.example/api' });
+    expect(settings.defaultEndpoint).toEqual({
+      url: 'https://crm.example/api/webhooks',
+      perEvent: true,
+      secret: 'made-up',
+    });
+  });
+
+  test('WEBHOOK_URL goes first, as it is written', () => {
+    expect(
+      load({ CRM_URL: 'https://crm.example', WEBHOOK_URL: 'http://10.0.0.7/events/' })
+        .defaultEndpoint,
+    ).toEqual({ url: 'http://10.0.0.7/events/', perEvent: false, secret: undefined });
+  });
+
+  test('the builtin CRM beside a CRM_URL takes no events', () => {
+    const settings = load({ CRM_ADAPTER: 'builtin', CRM_URL: 'https://crm.example' });
+    expect(settings.crm.adapter).toBe('builtin');
+    expect(settings.defaultEndpoint).toBeNull();
+  });
+
+  test('adapters that are not there yet say so', () => {
+    expect(refusal({ CRM_ADAPTER: 'hubspot' }).message).toContain('not built yet');
+    expect(refusal({ CRM_ADAPTER: 'http' }).message).toContain('CRM_URL is missing');
+  });
+
+  test('a secret that begins with whsec_ must be base64 of at least 24 bytes', () => {
+    const base64 = Buffer.alloc(24, 7).toString('base64');
+    expect(
+      load({ WEBHOOK_URL: 'http://x.example', WEBHOOK_SECRET: `whsec_${base64}` }).defaultEndpoint
+        ?.secret,
+    ).toBe(`whsec_${base64}`);
+    for (const behind of [base64.slice(0, -4), `${base64.slice(0, -1)}*`, `${base64}=`, '']) {
+      expect(refusal({ WEBHOOK_SECRET: `whsec_${behind}` }).message).toContain('WEBHOOK_SECRET');
+    }
+  });
+});
+
+test('SIP lists are read with their spaces and in every spelling', () => {
+  expect(
+    load({
+      SIP_NUMBERS: ' +1 (555) 010-0000 , +442079460000,',
+      SIP_ALLOWED_ADDRESSES: '203.0.113.10, 198.51.100.0/24,2001:db8::/32',
+      SIP_USERNAME: 'carrier',
+      SIP_PASSWORD: 'made-up',
+    }).sip,
+  ).toEqual({
+    numbers: ['+15550100000', '+442079460000'],
+    allowedAddresses: ['203.0.113.10', '198.51.100.0/24', '2001:db8::/32'],
+    username: 'carrier',
+    password: 'made-up',
+  });
+});

@@ -1,0 +1,22 @@
+import type { Append, AttemptRecord, ClaimedJob, JobKind } from '../store/store.ts';
+
+/** How one kind of job is done. The loop knows schedules, claims and settlements; this knows the wire. */
+export interface JobHandler {
+  readonly kind: JobKind;
+  /** Tries once. Never rejects; bounded by its own deadline and by `signal` (shutdown). */
+  attempt(job: ClaimedJob, signal: AbortSignal): Promise<AttemptOutcome>;
+  /** What the ledger learns of the job's end; `null` when nothing. */
+  result(job: ClaimedJob, outcome: AttemptOutcome, end: 'done' | 'exhausted'): Append | null;
+}
+
+export type AttemptOutcome = {
+  attempt: AttemptRecord;
+  verdict:
+    | { kind: 'success'; detail?: Record<string, unknown> }
+    /** Try again by the schedule; `notBeforeMs` raises the wait (429, time-outs, `Retry-After`). */
+    | { kind: 'retry'; notBeforeMs?: number; retryAfterMs?: number }
+    /** No attempt can succeed. */
+    | { kind: 'final' }
+    /** Not tried, does not count (no secret configured yet, shutting down): look again later. */
+    | { kind: 'hold'; untilMs: number };
+};

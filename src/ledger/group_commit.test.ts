@@ -1,0 +1,85 @@
+import { describe, expect, it, vi } from 'vitest';
+import { CallwireError } from '../errors.ts';
+import { newId } from '../ids.ts';
+import { GroupCommit } from './group_commit.ts';
+import { opening, utterance } from './testing/appends.ts';
+import { fakeStore } from './testing/fake_store.ts';
+
+function setUp() {
+  const fake = fakeStore();
+  return { fake, commits: new GroupCommit({ store: fake.store, retryFirstMs: 1 }) };
+}
+
+describe('GroupCommit', () => {
+  it('makes one batch of everything that comes while another is in flight', async () => {
+    const { fake, commits } = setUp();
+    const callId = newId('call');
+    const letGo = fake.hang();
+    const first = commits.append(opening(callId), 'a');
+    await vi.waitFor(() => expect(fake.batches).toEqual([])); // in flight, hanging
+    await new Promise(setImmediate);
+    const rest = [1, 2, 3, 4].map((i) => commits.append(utterance(callId, `${i}`), 'a'));
+    letGo();
+    await Promise.all([first, ...rest]);
+    expect(fake.batches).toEqual([1, 4]);
+  });
+
+  it('loses and reorders nothing while the store fails, and acknowledges nothing', async () => {
+    const { fake, commits } = setUp();
+    const callId = newId('call');
+    await commits.append(opening(callId), 'a');
+    fake.failWith(new Error('disk full'));
+    const appends = Array.from({ length: 20 }, (_, i) => utterance(callId, `${i}`));
+    const settled: number[] = [];
+    const all = appends.map((append, i) =>
+      commits.append(append, i % 2).then((result) => {
+        settled.push(i);
+        return result;
+      }),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(settled).toEqual([]);
+    fake.failWith(null);
+    expect(await Promise.all(all)).toEqual(all.map(() => ({ status: 'appended' })));
+    expect(fake.committed.slice(1)).toEqual(appends.map(({ events }) => events[0].id));
+  });
+
+  it('lets an append that the store chokes on hold up only its own lane', async () => {
+    const { fake, commits } = setUp();
+    const [bad, good] = [newId('call'), newId('call')];
+    await Promise.all([commits.append(opening(bad), bad), commits.append(opening(good), good)]);
+    const poison = utterance(bad, 'poison');
+    fake.chokeOn((append) => append.events?.[0]?.id === poison.events[0].id);
+    const behind = utterance(bad, 'behind the poison');
+    const stuck = [commits.append(poison, bad), commits.append(behind, bad)];
+    const free = Array.from({ length: 5 }, (_, i) => commits.append(utterance(good, `${i}`), good));
+    await Promise.all(free);
+    expect(fake.committed).not.toContain(behind.events[0].id);
+    fake.chokeOn(null);
+    await Promise.all(stuck);
+    expect(fake.committed.slice(-2)).toEqual([poison.events[0].id, behind.events[0].id]);
+  });
+
+  it('answers `refused` where the store says that an append can never succeed', async () => {
+    const { fake, commits } = setUp();
+    fake.failWith(new CallwireError('STORE_INVALID', 'no such thing'));
+    await expect(commits.append(opening(newId('call')), 'a')).resolves.toMatchObject({
+      status: 'refused',
+      code: 'STORE_INVALID',
+    });
+  });
+
+  it('commits what waits when it is closed, and gives up on a store that hangs', async () => {
+    const { fake, commits } = setUp();
+    const callId = newId('call');
+    const result = commits.append(opening(callId), 'a');
+    await commits.close({ deadlineMs: 5_000 });
+    expect(await result).toEqual({ status: 'appended' });
+
+    const hanging = new GroupCommit({ store: fake.store });
+    fake.hang();
+    void hanging.append(utterance(callId, 'never'), 'a');
+    await hanging.close({ deadlineMs: 10 });
+    expect(fake.committed).toHaveLength(1);
+  });
+});

@@ -1,0 +1,27 @@
+import type { DefaultEndpoint } from '../store/append.ts';
+import { thisCommand } from '../store/data_dir_lock.ts';
+import type { Store } from '../store/store.ts';
+import { startStoreThread } from '../store/thread_store.ts';
+
+/**
+ * Opens the SQLite store of DATA_DIR in a thread of its own and holds DATA_DIR until it is closed
+ * or the process ends.
+ *
+ * @throws `DATA_DIR_LOCKED` naming the process that has it; `STORE_CORRUPT`, `STORE_NEWER`,
+ * `STORE_NOT_WRITABLE`, `STORE_FULL`, `STORE_IO`.
+ */
+export function openStore(options: {
+  dataDir: string;
+  /**
+   * The endpoint of the environment, `null` while neither WEBHOOK_URL nor the CRM's URL says where
+   * it is. `perEvent`: the CRM's URL, with a path (and a health) for each first word of a type.
+   */
+  defaultEndpoint: DefaultEndpoint | null;
+}): Promise<Store> {
+  const { dataDir, defaultEndpoint } = options;
+  return startStoreThread(new URL('./store_thread.ts', import.meta.url), {
+    dataDir,
+    defaultEndpoint,
+    command: thisCommand(),
+  });
+}

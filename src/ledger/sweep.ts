@@ -1,0 +1,183 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { logger } from '../config/log.ts';
+import { isCallwireError } from '../errors.ts';
+import { newId } from '../ids.ts';
+import type { Append, CallRecord, EventDraft, HeldLease, Store } from '../store/store.ts';
+import { LEASE_MS } from './leases.ts';
+import type { Ledger } from './ledger.ts';
+import { recoverSpools } from './spool_recovery.ts';
+
+const SWEEP_EVERY_MS = 5_000;
+/** So many calls are brought to their end at a time; a crashed worker leaves MAX_CALLS of them. */
+const MAX_AT_ONCE = 50;
+/** One try to free a room. With the longest pause it has to fit into a lease. */
+const RELEASE_TIMEOUT_MS = 10_000;
+const RELEASE_PAUSE_MAX_MS = 10_000;
+/** After so long the call is recorded as ended all the same; LiveKit closes empty rooms by itself. */
+const RELEASE_GIVE_UP_MS = 60_000;
+/** Temporarily Unavailable, RFC 3261 21.4.18: the caller rang and nobody was there to answer. */
+const SIP_UNAVAILABLE = 480;
+
+export interface SweeperOptions {
+  store: Pick<
+    Store,
+    'append' | 'abandonedCalls' | 'takeOver' | 'renewLeases' | 'listCallEvents' | 'getCall'
+  >;
+  /** The worker's own, so that even this is durable while the store fails. */
+  ledger: Pick<Ledger, 'append'>;
+  /** From `spoolDir(DATA_DIR)`. */
+  spoolDir: string;
+  /** Removes the ghost participant and the room; a room that is gone is a success. */
+  releaseRoom: (call: CallRecord, signal: AbortSignal) => Promise<void>;
+  /** (Default: 5 s) */
+  everyMs?: number;
+  /** Pause after the first failed release, doubled up to 10 s. (Default: 1 s) */
+  releasePauseMs?: number;
+  /** (Default: 60 s) */
+  releaseGiveUpMs?: number;
+}
+
+/**
+ * Ends the calls whose process has died. For each:
+ *
+ * ```
+ * abandoned ── its spools taken in ──┬─ they held call.ended ──► ended by itself
+ *                                    └─ takeOver ─┬─ null ─────► somebody else's
+ *                                                 ▼
+ *                                             releasing ⟲ fails: 1 s, 2 s … 10 s
+ *                                                 │  └── 60 s over: with a note
+ *                                                 ▼
+ *                              call.failed (never answered) + call.ended worker_lost
+ * ```
+ *
+ * The room goes first, so that "ended" is true when it is read. The lease of the takeover fences the
+ * old process and, renewed with every try, keeps other sweepers out; a sweeper that dies in the
+ * middle leaves an abandoned call to the next.
+ */
+export class Sweeper {
+  readonly #options: SweeperOptions;
+  readonly #log = logger('sweep');
+  readonly #closing = new AbortController();
+  readonly #busy = new Map<string, Promise<void>>();
+  #timer: NodeJS.Timeout | null = null;
+  #sweeping: Promise<void> | null = null;
+  #again = false;
+
+  constructor(options: SweeperOptions) {
+    this.#options = options;
+  }
+
+  /** Sweeps now and every few seconds. To be called when all spools have been taken in. */
+  start(): void {
+    this.#timer ??= setInterval(() => this.sweepSoon(), this.#options.everyMs ?? SWEEP_EVERY_MS);
+    this.sweepSoon();
+  }
+
+  /** For `onCallLost`: looks at once, or again when a look is under way. */
+  sweepSoon(): void {
+    if (this.#closing.signal.aborted) return;
+    if (this.#sweeping) {
+      this.#again = true;
+      return;
+    }
+    this.#sweeping = this.#sweep()
+      .catch((err: unknown) => this.#log.error({ err }, 'sweep failed, will be repeated'))
+      .finally(() => {
+        this.#sweeping = null;
+        if (!this.#again) return;
+        this.#again = false;
+        this.sweepSoon();
+      });
+  }
+
+  /** Stops between two steps; calls in hand are left abandoned, for the next worker. */
+  async close(): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer);
+    this.#closing.abort();
+    await this.#sweeping;
+    await Promise.all(this.#busy.values());
+  }
+
+  async #sweep(): Promise<void> {
+    const { store, spoolDir } = this.#options;
+    await recoverSpools(store, spoolDir, { deadOnly: true });
+    const room = MAX_AT_ONCE - this.#busy.size;
+    if (room <= 0) return;
+    for (const { id } of await store.abandonedCalls(room)) {
+      if (this.#busy.has(id) || this.#closing.signal.aborted) continue;
+      const ending = this.#endCall(id)
+        .catch((err: unknown) => this.#log.error({ err, callId: id }, 'lost call not ended yet'))
+        .finally(() => this.#busy.delete(id));
+      this.#busy.set(id, ending);
+    }
+  }
+
+  async #endCall(callId: string): Promise<void> {
+    const { store, spoolDir } = this.#options;
+    // Once more and only now: the process may have died, with its last words, behind the first look.
+    await recoverSpools(store, spoolDir, { callId });
+    const taken = await store.takeOver(callId, LEASE_MS);
+    if (!taken) return;
+    const { call, lease } = taken;
+    this.#log.warn({ callId, lease, state: call.state }, 'call was lost, ending it');
+    const release = await this.#release(call, { callId, lease });
+    if (release === 'stop') return;
+    await this.#appendEnd(callId, lease, release === 'gave up');
+  }
+
+  async #release(call: CallRecord, held: HeldLease): Promise<'done' | 'gave up' | 'stop'> {
+    const { store, releaseRoom, releasePauseMs = 1_000 } = this.#options;
+    const closing = this.#closing.signal;
+    const giveUpAt = performance.now() + (this.#options.releaseGiveUpMs ?? RELEASE_GIVE_UP_MS);
+    for (let pause = releasePauseMs; !closing.aborted; pause *= 2) {
+      try {
+        await releaseRoom(
+          call,
+          AbortSignal.any([closing, AbortSignal.timeout(RELEASE_TIMEOUT_MS)]),
+        );
+        return 'done';
+      } catch (err) {
+        this.#log.warn({ err, callId: call.id }, 'room of a lost call could not be released');
+      }
+      if (performance.now() >= giveUpAt) return 'gave up';
+      const wait = Math.min(pause, RELEASE_PAUSE_MAX_MS);
+      await sleep(wait, undefined, { signal: closing }).catch(() => {});
+      // A store that fails now does not stop us: if the lease runs out, the append is fenced.
+      const lost = await store.renewLeases([held], LEASE_MS).catch(() => []);
+      if (lost.length > 0) return 'stop';
+    }
+    return 'stop';
+  }
+
+  async #appendEnd(callId: string, lease: number, ghost: boolean): Promise<void> {
+    const { store, ledger } = this.#options;
+    const time = Date.now();
+    const events: EventDraft[] = [];
+    // Read again: spools may have told more since the takeover.
+    const call = await store.getCall(callId);
+    if (call?.answeredAt === null && !(await this.#hasFailed(callId))) {
+      const data = { sip_status: SIP_UNAVAILABLE, reason: 'worker_lost' };
+      events.push({ id: newId('evt'), type: 'call.failed', time, data });
+    }
+    const data = { end_reason: 'worker_lost' };
+    events.push({ id: newId('evt'), type: 'call.ended', time, data });
+    const append: Append = { callId, lease, events };
+    if (ghost) {
+      const message =
+        'LiveKit could not be reached: the room may have outlived the end of the call';
+      append.facts = [{ id: newId('fct'), kind: 'note', time, data: { message } }];
+    }
+    try {
+      const where = await ledger.append(append);
+      this.#log.info({ callId, where }, 'lost call ended');
+    } catch (error) {
+      if (!isCallwireError(error) || error.code !== 'LEDGER_FENCED') throw error;
+      this.#log.info({ callId }, 'lost call was taken over by somebody else');
+    }
+  }
+
+  async #hasFailed(callId: string): Promise<boolean> {
+    const events = await this.#options.store.listCallEvents(callId);
+    return events.some((event) => event.type === 'call.failed');
+  }
+}

@@ -1,0 +1,312 @@
+import { type Insertable, sql, type Transaction } from 'kysely';
+import { ZodError } from 'zod';
+import { newId } from '../ids.ts';
+import { deriveFromEvent, deriveFromFact, openedCall } from './call_derivation.ts';
+import { callFromRow, callToRow, derivedColumns } from './call_row.ts';
+import type { CallHistory, EventComposer } from './event_composer.ts';
+import { callHistory } from './event_log.ts';
+import type { JobTable, Tables } from './schema.ts';
+import { isConstraintError } from './sqlite_errors.ts';
+import type { Append, AppendResult, CallRecord, EventDraft, FactDraft, JobDraft } from './store.ts';
+
+export interface AppendOptions {
+  composer: EventComposer;
+  /** The endpoint of the environment, `null` while none is configured. */
+  defaultEndpoint: DefaultEndpoint | null;
+  clock: () => number;
+  /** Life of the lease that opens a call. */
+  openLeaseMs: number;
+}
+
+/** `perEvent`: one path, and so one target with its own health, for each first word of a type. */
+export interface DefaultEndpoint {
+  perEvent: boolean;
+}
+
+export const DEFAULT_ENDPOINT_ID = 'whe_default';
+
+/**
+ * Writes a batch inside `trx`. Entries stand on their own: each has a savepoint, and a refused one
+ * leaves no trace. Whatever breaks the database itself (full disk) rejects, and the batch with it.
+ *
+ * What many entries need is read once: the calls' rows, and which ids are already there. A row is
+ * written back once, at the end. (Postgres has to lock the rows as they are read, in the order of
+ * their ids, or two batches could wait for each other; SQLite has one writer.)
+ */
+export async function appendBatch(
+  trx: Transaction<Tables>,
+  batch: readonly Append[],
+  options: AppendOptions,
+): Promise<{ results: AppendResult[]; madeJobs: boolean }> {
+  const writer = new BatchWriter(trx, options);
+  await writer.read(batch);
+  const results: AppendResult[] = [];
+  for (const entry of batch) results.push(await writer.append(entry));
+  await writer.writeCalls();
+  return { results, madeJobs: writer.madeJobs };
+}
+
+class BatchWriter {
+  madeJobs = false;
+  readonly #trx: Transaction<Tables>;
+  readonly #options: AppendOptions;
+  readonly #now: number;
+  /** As they will be written back; those that an entry changed are in `#changed`. */
+  readonly #calls = new Map<string, CallRecord>();
+  readonly #changed = new Set<string>();
+  readonly #eventIds = new Set<string>();
+  /** Added to `#eventIds` by the entry that is being written. */
+  #entryEventIds: string[] = [];
+
+  constructor(trx: Transaction<Tables>, options: AppendOptions) {
+    this.#trx = trx;
+    this.#options = options;
+    this.#now = options.clock();
+  }
+
+  async read(batch: readonly Append[]): Promise<void> {
+    const callIds = [...new Set(batch.flatMap((entry) => entry.callId ?? []))].sort();
+    for (const ids of slices(callIds)) {
+      const rows = await this.#trx
+        .selectFrom('calls')
+        .selectAll()
+        .where('id', 'in', ids)
+        .orderBy('id')
+        .execute();
+      for (const row of rows) this.#calls.set(row.id, callFromRow(row));
+    }
+    const eventIds = batch.flatMap((entry) => entry.events?.map((event) => event.id) ?? []);
+    for (const ids of slices(eventIds)) {
+      const rows = await this.#trx
+        .selectFrom('events')
+        .select('id')
+        .where('id', 'in', ids)
+        .execute();
+      for (const row of rows) this.#eventIds.add(row.id);
+    }
+  }
+
+  async append(entry: Append): Promise<AppendResult> {
+    const before = entry.callId === null ? undefined : this.#calls.get(entry.callId);
+    if (isFenced(entry, before)) return { status: 'fenced' };
+    this.#entryEventIds = [];
+    await sql`savepoint entry`.execute(this.#trx);
+    const result = await this.#write(entry, before).catch(refusalOf);
+    if (result.status !== 'appended') {
+      await sql`rollback to entry`.execute(this.#trx);
+      this.#forget(entry, before);
+    }
+    await sql`release entry`.execute(this.#trx);
+    return result;
+  }
+
+  async writeCalls(): Promise<void> {
+    for (const id of this.#changed) {
+      const call = this.#calls.get(id);
+      if (call === undefined) continue;
+      await this.#trx.updateTable('calls').set(derivedColumns(call)).where('id', '=', id).execute();
+    }
+  }
+
+  async #write(entry: Append, before: CallRecord | undefined): Promise<AppendResult> {
+    if (entry.callId !== null && before === undefined) {
+      if (entry.open === undefined) return refused('CALL_UNKNOWN', 'The call was never opened.');
+      if (entry.open.id !== entry.callId) {
+        return refused('APPEND_INVALID', 'The opening is of another call.');
+      }
+      await this.#open(entry.open);
+    }
+    for (const fact of entry.facts ?? []) {
+      if (entry.callId === null) return refused('APPEND_INVALID', 'A fact belongs to a call.');
+      await this.#appendFact(entry.callId, fact);
+    }
+    for (const draft of entry.events ?? []) {
+      const result = await this.#appendEvent(entry, { ...draft, time: Math.round(draft.time) });
+      if (result.status !== 'appended') return result;
+    }
+    for (const job of entry.jobs ?? []) {
+      if (job.kind === 'webhook') {
+        return refused('APPEND_INVALID', 'Deliveries are made by the append itself.');
+      }
+      await this.#addJob(job, entry.callId);
+    }
+    return APPENDED;
+  }
+
+  async #open(opening: NonNullable<Append['open']>): Promise<void> {
+    const call = openedCall(opening, this.#now + this.#options.openLeaseMs);
+    await this.#trx.insertInto('calls').values(callToRow(call)).execute();
+    this.#calls.set(call.id, call);
+  }
+
+  async #appendFact(callId: string, fact: FactDraft): Promise<void> {
+    const { numInsertedOrUpdatedRows } = await this.#trx
+      .insertInto('facts')
+      .values({
+        id: fact.id,
+        call_id: callId,
+        kind: fact.kind,
+        time: Math.round(fact.time),
+        data: JSON.stringify(fact.data),
+      })
+      .onConflict((conflict) => conflict.column('id').doNothing())
+      .executeTakeFirst();
+    // A repeat is not derived again: it may be older than what the row holds by now.
+    if (numInsertedOrUpdatedRows === 0n) return;
+    this.#update(deriveFromFact(this.#call(callId), fact));
+  }
+
+  async #appendEvent(entry: Append, draft: EventDraft): Promise<AppendResult> {
+    if (this.#eventIds.has(draft.id)) return APPENDED;
+    const { composer } = this.#options;
+    const kind = composer.kindOf(draft.type);
+    if (kind === null) {
+      return refused('EVENT_UNKNOWN_TYPE', `Nothing is stored under the type ${draft.type}.`);
+    }
+    const before = kind.counter === 'none' ? null : this.#callOf(entry);
+    if (before === undefined) {
+      return refused('APPEND_INVALID', `${draft.type} belongs to a call.`);
+    }
+    const ended = before?.state === 'ended';
+    if (ended && draft.type === 'call.ended') {
+      return entry.recovered === true
+        ? APPENDED
+        : refused('CALL_ALREADY_ENDED', 'The call has its call.ended.');
+    }
+
+    const call = before === null ? null : count(deriveFromEvent(before, draft), kind.counter);
+    const sequence = call !== null && kind.counter === 'sequence' ? call.sequence : null;
+    const transcriptSequence =
+      call !== null && kind.counter === 'transcript' ? call.transcriptSequence : null;
+    const history =
+      call !== null && kind.readsHistory ? await callHistory(this.#trx, call.id) : NO_HISTORY;
+    const composed = composer.compose({
+      draft,
+      call,
+      sequence,
+      transcriptSequence,
+      late: ended && entry.recovered === true,
+      history,
+    });
+    if (!composed.ok) return refused(composed.code, composed.message);
+
+    await this.#trx
+      .insertInto('events')
+      .values({
+        id: draft.id,
+        call_id: call?.id ?? null,
+        sequence,
+        transcript_sequence: transcriptSequence,
+        type: draft.type,
+        time: draft.time,
+        body: composed.body,
+      })
+      .execute();
+    this.#eventIds.add(draft.id);
+    this.#entryEventIds.push(draft.id);
+    if (call !== null) this.#update(call);
+    await this.#deliver(draft, call);
+    if (call !== null) {
+      for (const job of composer.jobsFor({ draft, call, history }))
+        await this.#addJob(job, call.id);
+    }
+    return APPENDED;
+  }
+
+  async #deliver(draft: EventDraft, call: CallRecord | null): Promise<void> {
+    const { composer, defaultEndpoint } = this.#options;
+    if (defaultEndpoint === null || !composer.reaches(draft, DEFAULT_ENDPOINT_ID)) return;
+    await this.#insertJob({
+      id: newId('dlv', this.#now),
+      kind: 'webhook',
+      target: defaultEndpoint.perEvent
+        ? `${DEFAULT_ENDPOINT_ID}:${draft.type.split('.', 1)[0]}`
+        : DEFAULT_ENDPOINT_ID,
+      call_id: call?.id ?? null,
+      event_id: draft.id,
+      body: '{}',
+    });
+  }
+
+  #addJob(job: JobDraft, callId: string | null): Promise<void> {
+    return this.#insertJob({
+      id: job.id,
+      kind: job.kind,
+      target: job.target,
+      call_id: callId,
+      event_id: null,
+      body: JSON.stringify(job.body),
+    });
+  }
+
+  async #insertJob(
+    job: Omit<Insertable<JobTable>, 'state' | 'next_at' | 'created_at'>,
+  ): Promise<void> {
+    await this.#trx
+      .insertInto('jobs')
+      .values({ ...job, state: 'waiting', next_at: this.#now, created_at: this.#now })
+      .onConflict((conflict) => conflict.column('id').doNothing())
+      .execute();
+    this.madeJobs = true;
+  }
+
+  #callOf(entry: Append): CallRecord | undefined {
+    return entry.callId === null ? undefined : this.#call(entry.callId);
+  }
+
+  #call(id: string): CallRecord {
+    const call = this.#calls.get(id);
+    if (call === undefined) throw new Error('a call is opened before anything is appended to it');
+    return call;
+  }
+
+  #update(call: CallRecord): void {
+    this.#calls.set(call.id, call);
+    this.#changed.add(call.id);
+  }
+
+  #forget(entry: Append, before: CallRecord | undefined): void {
+    for (const id of this.#entryEventIds) this.#eventIds.delete(id);
+    if (entry.callId !== null) {
+      if (before === undefined) this.#calls.delete(entry.callId);
+      else this.#calls.set(entry.callId, before);
+    }
+  }
+}
+
+const APPENDED: AppendResult = { status: 'appended' };
+const NO_HISTORY: CallHistory = { events: [], facts: [] };
+
+/**
+ * Only the number that the call's holder was given counts. An append without one is the result of
+ * a job, which may come long after the call; one from a spool is what a dead holder left.
+ */
+function isFenced(entry: Append, call: CallRecord | undefined): boolean {
+  if (entry.recovered === true || entry.lease === undefined || call === undefined) return false;
+  return entry.lease !== call.lease;
+}
+
+function count(call: CallRecord, counter: 'sequence' | 'transcript' | 'none'): CallRecord {
+  if (counter === 'sequence') return { ...call, sequence: call.sequence + 1 };
+  if (counter === 'transcript') return { ...call, transcriptSequence: call.transcriptSequence + 1 };
+  return call;
+}
+
+function refused(code: string, message: string): AppendResult {
+  return { status: 'refused', code, message };
+}
+
+/** The entry's own fault is an answer; the database's is an error, and ends the batch. */
+function refusalOf(error: unknown): AppendResult {
+  if (isConstraintError(error)) return refused('APPEND_INVALID', error.message);
+  if (error instanceof ZodError) {
+    const paths = error.issues.map((issue) => `${issue.path.join('.')}: ${issue.code}`);
+    return refused('APPEND_INVALID', `Invalid append (${paths.join(', ')}).`);
+  }
+  throw error;
+}
+
+/** SQLite takes 32,766 parameters; lists of ids stay far below. */
+function* slices(ids: readonly string[]): Generator<readonly string[]> {
+  for (let start = 0; start < ids.length; start += 500) yield ids.slice(start, start + 500);
+}

@@ -1,0 +1,65 @@
+import type { Insertable, Selectable } from 'kysely';
+import type { CallTable } from './schema.ts';
+import type { CallRecord } from './store.ts';
+
+export function callFromRow(row: Selectable<CallTable>): CallRecord {
+  return {
+    id: row.id,
+    direction: row.direction,
+    state: row.state,
+    from: row.from_number,
+    to: row.to_number,
+    agentId: row.agent_id,
+    room: row.room,
+    metadata: JSON.parse(row.metadata) as Record<string, unknown>,
+    contact: {
+      id: row.contact_id,
+      name: row.contact_name,
+      phone: row.direction === 'inbound' ? row.from_number : row.to_number,
+    },
+    context: row.context,
+    contextMs: row.context_ms,
+    sequence: row.sequence,
+    transcriptSequence: row.transcript_sequence,
+    lease: row.lease,
+    leaseUntil: row.lease_until,
+    createdAt: row.created_at,
+    answeredAt: row.answered_at,
+    endedAt: row.ended_at,
+    endReason: row.end_reason,
+    usage: row.usage === null ? null : (JSON.parse(row.usage) as Record<string, unknown>),
+  };
+}
+
+export function callToRow(call: CallRecord): Insertable<CallTable> {
+  return {
+    id: call.id,
+    direction: call.direction,
+    from_number: call.from,
+    to_number: call.to,
+    agent_id: call.agentId,
+    room: call.room,
+    metadata: JSON.stringify(call.metadata),
+    lease: call.lease,
+    lease_until: call.leaseUntil,
+    created_at: call.createdAt,
+    ...derivedColumns(call),
+  };
+}
+
+/** The columns that appends change; leases have their own operations and are left alone. */
+export function derivedColumns(call: CallRecord) {
+  return {
+    state: call.state,
+    contact_id: call.contact.id,
+    contact_name: call.contact.name,
+    context: call.context,
+    context_ms: call.contextMs,
+    sequence: call.sequence,
+    transcript_sequence: call.transcriptSequence,
+    answered_at: call.answeredAt,
+    ended_at: call.endedAt,
+    end_reason: call.endReason,
+    usage: call.usage === null ? null : JSON.stringify(call.usage),
+  };
+}

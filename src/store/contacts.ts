@@ -1,0 +1,175 @@
+import { type Expression, type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import { CallwireError } from '../errors.ts';
+import { newId } from '../ids.ts';
+import type { ContactTable, Tables } from './schema.ts';
+import type { ContactEntry, ContactInput, StoredContact } from './store.ts';
+
+/** By phone (exact, E.164) or by any part of name, e-mail or phone; both given, both must fit. */
+export async function findContacts(
+  db: Kysely<Tables>,
+  query: { phone?: string; text?: string; limit: number },
+): Promise<StoredContact[]> {
+  let select = db.selectFrom('contacts').selectAll().orderBy('id').limit(query.limit);
+  if (query.phone !== undefined) select = select.where('phone', '=', query.phone);
+  if (query.text !== undefined) {
+    const pattern = `%${query.text.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
+    const contains = (column: Expression<string | null>) =>
+      sql<boolean>`lower(${column}) like ${pattern} escape '\\'`;
+    select = select.where(({ or, ref }) =>
+      or([contains(ref('name')), contains(ref('email')), contains(ref('phone'))]),
+    );
+  }
+  return (await select.execute()).map(contactFromRow);
+}
+
+export async function getContact(db: Kysely<Tables>, id: string): Promise<StoredContact | null> {
+  const row = await db.selectFrom('contacts').selectAll().where('id', '=', id).executeTakeFirst();
+  return row === undefined ? null : contactFromRow(row);
+}
+
+/** What the import leaves out (`null`, a missing field) stays as it is. */
+export async function importContacts(
+  trx: Transaction<Tables>,
+  contacts: readonly ContactInput[],
+  now: number,
+): Promise<{ created: number; updated: number }> {
+  let created = 0;
+  for (const contact of contacts) {
+    const known = await contactByPhone(trx, contact.phone);
+    if (known === null) {
+      await insertContact(trx, contact, now);
+      created += 1;
+      continue;
+    }
+    await trx
+      .updateTable('contacts')
+      .set({
+        name: contact.name ?? known.name,
+        email: contact.email ?? known.email,
+        account_status: contact.accountStatus ?? known.accountStatus,
+        last_interaction: contact.lastInteraction ?? known.lastInteraction,
+        preferred_language: contact.preferredLanguage ?? known.preferredLanguage,
+        fields: JSON.stringify({ ...known.fields, ...contact.fields }),
+      })
+      .where('id', '=', known.id)
+      .execute();
+  }
+  return { created, updated: contacts.length - created };
+}
+
+/**
+ * @throws `CONTACT_UNKNOWN` for a contact id that is not there, `CONTACT_PHONE_MISSING` when
+ * neither contact nor phone says whose entry it is.
+ */
+export async function addContactEntry(
+  trx: Transaction<Tables>,
+  entry: ContactEntry,
+  now: number,
+): Promise<{ contactId: string }> {
+  const known = await trx
+    .selectFrom('contact_entries')
+    .select('contact_id')
+    .where('id', '=', entry.id)
+    .executeTakeFirst();
+  if (known !== undefined) return { contactId: known.contact_id };
+  const contactId = await contactOf(trx, entry, now);
+  await trx
+    .insertInto('contact_entries')
+    .values({
+      id: entry.id,
+      contact_id: contactId,
+      phone: entry.phone,
+      kind: entry.kind,
+      time: Math.round(entry.time),
+      data: JSON.stringify(entry.data),
+    })
+    .execute();
+  return { contactId };
+}
+
+/** Oldest first. */
+export async function listContactEntries(
+  db: Kysely<Tables>,
+  contactId: string,
+): Promise<ContactEntry[]> {
+  const rows = await db
+    .selectFrom('contact_entries')
+    .selectAll()
+    .where('contact_id', '=', contactId)
+    .orderBy('position')
+    .execute();
+  return rows.map((row) => ({
+    id: row.id,
+    contactId: row.contact_id,
+    phone: row.phone,
+    kind: row.kind,
+    time: row.time,
+    data: JSON.parse(row.data) as Record<string, unknown>,
+  }));
+}
+
+async function contactOf(
+  trx: Transaction<Tables>,
+  entry: ContactEntry,
+  now: number,
+): Promise<string> {
+  if (entry.contactId !== null) {
+    if ((await getContact(trx, entry.contactId)) !== null) return entry.contactId;
+    throw new CallwireError('CONTACT_UNKNOWN', 'No contact has the id of this entry.');
+  }
+  if (entry.phone === null) {
+    throw new CallwireError('CONTACT_PHONE_MISSING', 'An entry needs a contact or a phone number.');
+  }
+  const known = await contactByPhone(trx, entry.phone);
+  return known?.id ?? (await insertContact(trx, { ...NOBODY, phone: entry.phone }, now));
+}
+
+async function contactByPhone(db: Kysely<Tables>, phone: string): Promise<StoredContact | null> {
+  return (await findContacts(db, { phone, limit: 1 }))[0] ?? null;
+}
+
+const NOBODY: Omit<ContactInput, 'phone'> = {
+  name: null,
+  email: null,
+  accountStatus: null,
+  lastInteraction: null,
+  preferredLanguage: null,
+  fields: {},
+};
+
+async function insertContact(
+  trx: Transaction<Tables>,
+  contact: ContactInput,
+  now: number,
+): Promise<string> {
+  const id = newId('con', now);
+  await trx
+    .insertInto('contacts')
+    .values({
+      id,
+      phone: contact.phone,
+      name: contact.name,
+      email: contact.email,
+      account_status: contact.accountStatus,
+      last_interaction: contact.lastInteraction,
+      preferred_language: contact.preferredLanguage,
+      fields: JSON.stringify(contact.fields),
+      created_at: now,
+    })
+    .execute();
+  return id;
+}
+
+function contactFromRow(row: Selectable<ContactTable>): StoredContact {
+  return {
+    id: row.id,
+    phone: row.phone,
+    name: row.name,
+    email: row.email,
+    accountStatus: row.account_status,
+    lastInteraction: row.last_interaction,
+    preferredLanguage: row.preferred_language,
+    fields: JSON.parse(row.fields) as Record<string, string>,
+    createdAt: row.created_at,
+  };
+}

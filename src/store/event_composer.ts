@@ -1,0 +1,48 @@
+import type { CallRecord, EventDraft, FactDraft, JobDraft, StoredEvent } from './store.ts';
+
+/**
+ * What the store needs to know of events, declared here by its user: the store numbers, keeps and
+ * queues, the composer knows types, bodies and who hears of them (`src/events/composer.ts`). It is
+ * called inside the append's transaction, so it is synchronous, pure and quick.
+ */
+export interface EventComposer {
+  /** How a type is kept; `null` when it is unknown or never stored. */
+  kindOf(type: string): EventKind | null;
+  compose(input: ComposeInput): ComposedEvent;
+  /** Whether an endpoint that takes `*` hears of the event. */
+  reaches(draft: EventDraft, endpointId: string): boolean;
+  /** Jobs that the event brings with it, made in its transaction; their ids make them idempotent. */
+  jobsFor(input: { draft: EventDraft; call: CallRecord; history: CallHistory }): JobDraft[];
+}
+
+export interface EventKind {
+  /**
+   * Which counter of the call numbers it. Transcripts have their own, so that a receiver that is
+   * not told of them sees no gap; `none` is an event of no call.
+   */
+  counter: 'sequence' | 'transcript' | 'none';
+  /** The body is derived from what the call left behind: `compose` is given its history. */
+  readsHistory: boolean;
+}
+
+export interface ComposeInput {
+  draft: EventDraft;
+  /** The call's row with this event already derived into it; `null` for an event of no call. */
+  call: CallRecord | null;
+  sequence: number | null;
+  transcriptSequence: number | null;
+  /** Written by a spool's recovery behind `call.ended`. */
+  late: boolean;
+  history: CallHistory;
+}
+
+/** Everything stored of the call before this event, oldest first; empty unless `readsHistory`. */
+export interface CallHistory {
+  events: readonly StoredEvent[];
+  facts: readonly FactDraft[];
+}
+
+export type ComposedEvent =
+  | { ok: true; body: string }
+  /** No retry can help: the append is refused with this. */
+  | { ok: false; code: string; message: string };

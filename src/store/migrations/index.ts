@@ -1,0 +1,45 @@
+import type { Kysely } from 'kysely';
+import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator } from 'kysely/migration';
+import { CallwireError } from '../../errors.ts';
+import type { Tables } from '../schema.ts';
+import * as initial from './0001_initial.ts';
+
+/** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
+const MIGRATIONS: Record<string, Migration> = {
+  '0001_initial': initial,
+};
+
+/**
+ * Brings the database to this version's schema, each migration in a transaction.
+ *
+ * @throws `STORE_NEWER` when a newer Callwire has migrated it: what this version would write could
+ * be wrong there, so nothing is touched.
+ */
+export async function migrate(db: Kysely<Tables>): Promise<void> {
+  const unknown = (await appliedMigrations(db)).filter((name) => !(name in MIGRATIONS));
+  if (unknown.length > 0) {
+    throw new CallwireError(
+      'STORE_NEWER',
+      `The database was made by a newer Callwire: migration ${unknown.join(', ')} is unknown to this one.`,
+      { remedy: 'Start the newer version again, or give this one a DATA_DIR of its own.' },
+    );
+  }
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve(MIGRATIONS) },
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}
+
+async function appliedMigrations(db: Kysely<Tables>): Promise<string[]> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some((table) => table.name === DEFAULT_MIGRATION_TABLE)) return [];
+  const names = db as unknown as Kysely<{ [DEFAULT_MIGRATION_TABLE]: { name: string } }>;
+  const rows = await names
+    .selectFrom(DEFAULT_MIGRATION_TABLE)
+    .select('name')
+    .orderBy('name')
+    .execute();
+  return rows.map((row) => row.name);
+}

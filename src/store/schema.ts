@@ -1,0 +1,116 @@
+import type { ColumnType, Generated } from 'kysely';
+import type { CallState, FactDraft, JobKind, JobState } from './store.ts';
+
+/**
+ * The tables as Kysely sees them. Columns hold what both SQLite and Postgres have: text and
+ * integers (milliseconds, counters), JSON as text. `migrations/` makes them, `schema.sql` shows
+ * the result.
+ */
+export interface Tables {
+  calls: CallTable;
+  events: EventTable;
+  facts: FactTable;
+  jobs: JobTable;
+  attempts: AttemptTable;
+  contacts: ContactTable;
+  contact_entries: ContactEntryTable;
+}
+
+/** Given by the database, in the order of insertion. */
+type Position = ColumnType<number, never, never>;
+
+export interface CallTable {
+  id: string;
+  direction: 'inbound' | 'outbound';
+  state: CallState;
+  from_number: string | null;
+  to_number: string;
+  agent_id: string;
+  room: string;
+  metadata: string;
+  contact_id: string | null;
+  contact_name: string | null;
+  context: 'ready' | 'pending' | 'none';
+  context_ms: number | null;
+  sequence: number;
+  transcript_sequence: number;
+  lease: number;
+  lease_until: number;
+  created_at: number;
+  answered_at: number | null;
+  ended_at: number | null;
+  end_reason: string | null;
+  usage: string | null;
+}
+
+export interface EventTable {
+  position: Position;
+  id: string;
+  call_id: string | null;
+  sequence: number | null;
+  transcript_sequence: number | null;
+  type: string;
+  time: number;
+  body: string;
+}
+
+export interface FactTable {
+  position: Position;
+  id: string;
+  call_id: string;
+  kind: FactDraft['kind'];
+  time: number;
+  data: string;
+}
+
+export interface JobTable {
+  position: Position;
+  id: string;
+  kind: JobKind;
+  target: string;
+  state: JobState;
+  call_id: string | null;
+  event_id: string | null;
+  body: string;
+  attempts: Generated<number>;
+  /** When it may be claimed: its next attempt, or the end of the claim that holds it. */
+  next_at: number;
+  claim_id: string | null;
+  created_at: number;
+  last_status: number | null;
+  last_error: string | null;
+  /** The delivery that was made of it by a replay. */
+  replayed_by: string | null;
+}
+
+export interface AttemptTable {
+  job_id: string;
+  attempt: number;
+  at: number;
+  duration_ms: number;
+  status: number | null;
+  error: string | null;
+  response: string | null;
+}
+
+export interface ContactTable {
+  id: string;
+  phone: string;
+  name: string | null;
+  email: string | null;
+  account_status: string | null;
+  last_interaction: string | null;
+  preferred_language: string | null;
+  fields: string;
+  created_at: number;
+}
+
+export interface ContactEntryTable {
+  position: Position;
+  id: string;
+  contact_id: string;
+  phone: string | null;
+  kind: 'note' | 'activity';
+  time: number;
+  data: string;
+}

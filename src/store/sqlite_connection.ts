@@ -1,0 +1,95 @@
+import Database from 'better-sqlite3';
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  Kysely,
+  SqliteDialect,
+  type SqliteDialectConfig,
+  SqliteDriver,
+  type SqliteStatement,
+} from 'kysely';
+import type { Tables } from './schema.ts';
+
+/**
+ * Opens the file the way every promise of the store needs it. Kysely serialises the transactions
+ * of this one connection with a mutex, so operations may be called concurrently.
+ *
+ * - WAL with `synchronous=FULL`: a commit is fsynced before it is acknowledged. `NORMAL` would be
+ *   several times faster and lose the last commits with the power.
+ * - `busy_timeout`: only a person with the `sqlite3` shell can be in the way (DATA_DIR is locked).
+ */
+export function openSqliteConnection(file: string): Kysely<Tables> {
+  const database = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    database.pragma('foreign_keys = ON');
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  return new Kysely<Tables>({ dialect: new ImmediateSqliteDialect(database) });
+}
+
+const BUSY_TIMEOUT_MS = 5_000;
+/** Lists of varying length make new statements; a cache that grew this far starts afresh. */
+const MAX_CACHED_STATEMENTS = 500;
+
+class ImmediateSqliteDialect extends SqliteDialect {
+  readonly #config: SqliteDialectConfig;
+  readonly #database: Database.Database;
+
+  constructor(database: Database.Database) {
+    const config = { database: withStatementCache(database) };
+    super(config);
+    this.#config = config;
+    this.#database = database;
+  }
+
+  override createDriver(): SqliteDriver {
+    return new ImmediateSqliteDriver(this.#config, this.#database);
+  }
+}
+
+/**
+ * `BEGIN IMMEDIATE`, since a transaction that only takes the write lock at its first write cannot
+ * be retried from there; and no `ROLLBACK` where SQLite has already rolled back by itself (a full
+ * disk, an I/O error), which would hide the reason behind a second error.
+ */
+class ImmediateSqliteDriver extends SqliteDriver {
+  readonly #database: Database.Database;
+
+  constructor(config: SqliteDialectConfig, database: Database.Database) {
+    super(config);
+    this.#database = database;
+  }
+
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(BEGIN_IMMEDIATE);
+  }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database.inTransaction) await super.rollbackTransaction(connection);
+  }
+}
+
+const BEGIN_IMMEDIATE = CompiledQuery.raw('begin immediate');
+
+/** Kysely prepares anew for every execution; the same few dozen statements come again and again. */
+function withStatementCache(database: Database.Database): {
+  prepare(query: string): SqliteStatement;
+  close(): void;
+} {
+  const statements = new Map<string, SqliteStatement>();
+  return {
+    prepare(query) {
+      const known = statements.get(query);
+      if (known !== undefined) return known;
+      if (statements.size >= MAX_CACHED_STATEMENTS) statements.clear();
+      const statement = database.prepare(query) as unknown as SqliteStatement;
+      statements.set(query, statement);
+      return statement;
+    },
+    close: () => void database.close(),
+  };
+}

@@ -1,0 +1,43 @@
+import type { MessagePort } from 'node:worker_threads';
+import { toWireError } from './error_wire.ts';
+import type { EventComposer } from './event_composer.ts';
+import { callStore } from './remote_store.ts';
+import { openSqliteStore, type SqliteStoreOptions } from './sqlite_store.ts';
+import type { FromThread, ToThread } from './thread_protocol.ts';
+
+/** What the main thread decides; the composer is code, so the thread's entry brings it. */
+export type StoreThreadData = Pick<SqliteStoreOptions, 'dataDir' | 'defaultEndpoint' | 'command'>;
+
+/**
+ * The inside of the store's thread: opens the store and answers calls over `port` until it is told
+ * to close. The thread then ends by itself, for nothing is left to wait for.
+ */
+export async function serveSqliteStore(
+  port: MessagePort,
+  data: StoreThreadData,
+  composer: EventComposer,
+): Promise<void> {
+  const send = (message: FromThread) => port.postMessage(message);
+  const store = await openSqliteStore({ ...data, composer }).catch((error: unknown) => {
+    send({ t: 'failed', error: toWireError(error) });
+    port.close();
+  });
+  if (!store) return;
+  store.onJobs(() => send({ t: 'jobs' }));
+
+  const answer = async (n: number, work: () => Promise<unknown>) => {
+    try {
+      send({ t: 'result', n, value: await work() });
+    } catch (error) {
+      send({ t: 'error', n, error: toWireError(error) });
+    }
+  };
+  port.on('message', (message: ToThread) => {
+    if (message.t === 'call') {
+      void answer(message.n, () => callStore(store, message.method, message.args));
+    } else {
+      void answer(message.n, () => store.close()).then(() => port.close());
+    }
+  });
+  send({ t: 'ready' });
+}

@@ -1,0 +1,313 @@
+import type { EventId } from '../ids.ts';
+
+/**
+ * The durable record, as whole operations: each is one transaction, and neither a query builder
+ * nor a transaction ever leaves the implementation. SQLite is the first implementation
+ * (`sqlite_store.ts`, alone in its worker thread); the interface is written so that Postgres can
+ * stand beside it.
+ *
+ * Times are milliseconds since the epoch. Lease and claim deadlines are judged by the clock of the
+ * store, never by the caller's.
+ */
+export interface Store extends LedgerStore, CallStore, JobStore, DeliveryStore, ContactStore {
+  /** Calls `listener` after a commit that left jobs to be done. Returns the unsubscribe. */
+  onJobs(listener: () => void): () => void;
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Ledger
+
+export interface LedgerStore {
+  /**
+   * Appends the batch in one transaction, each entry all or nothing. Sequence numbers, the stored
+   * bytes and the deliveries are made here and nowhere else.
+   */
+  append(batch: readonly Append[]): Promise<AppendResult[]>;
+  /** Pushes the leases that these holders still own to now + `leaseMs`. Returns the lost ones. */
+  renewLeases(held: readonly HeldLease[], leaseMs: number): Promise<HeldLease[]>;
+  /** Lets the leases run out at once: their process is known to be dead. */
+  expireLeases(held: readonly HeldLease[]): Promise<void>;
+  /** Calls that have not ended and whose lease has run out. */
+  abandonedCalls(limit: number): Promise<CallRecord[]>;
+  /**
+   * Takes an abandoned call over: the next lease number, held for `leaseMs`. `null` when somebody
+   * else was first, or the lease is alive, or the call has ended.
+   */
+  takeOver(callId: string, leaseMs: number): Promise<{ call: CallRecord; lease: number } | null>;
+}
+
+export interface HeldLease {
+  callId: string;
+  lease: number;
+}
+
+/** One append: everything in it is written in one transaction or not at all. */
+export interface Append {
+  /** `null` only for events that belong to no call (`delivery.exhausted`). */
+  callId: string | null;
+  /** The writer's lease number; an older one than the call's is answered `fenced`. */
+  lease?: number;
+  /** Present in the first append of a call: makes the row (idempotently), lease number 1. */
+  open?: CallOpening;
+  events?: readonly EventDraft[];
+  facts?: readonly FactDraft[];
+  jobs?: readonly JobDraft[];
+  /**
+   * Set by the recovery of spools only: skips fencing; events that arrive behind `call.ended` get
+   * `late: true`, and a second `call.ended` is dropped.
+   */
+  recovered?: boolean;
+}
+
+export type AppendResult =
+  | { status: 'appended' }
+  /** Somebody took the call over: the writer stops. */
+  | { status: 'fenced' }
+  /** The append can never succeed (unknown call, invalid data, over 64 KB); it is not retried. */
+  | { status: 'refused'; code: string; message: string };
+
+export interface CallOpening {
+  id: string;
+  direction: 'inbound' | 'outbound';
+  /** E.164, or `null` for an anonymous caller. */
+  from: string | null;
+  /** E.164 (or the dialled user part where it is no number). */
+  to: string;
+  agentId: string;
+  room: string;
+  metadata: Record<string, unknown>;
+  /** Milliseconds: when the call was first seen. */
+  time: number;
+}
+
+/** An event as its writer gives it; `id` makes the append idempotent. */
+export interface EventDraft {
+  id: EventId;
+  type: string;
+  time: number;
+  /** Only what the catalogue lists as "data besides"; the common fields come from the call's row. */
+  data: Record<string, unknown>;
+}
+
+/**
+ * A fact without a sequence, never delivered. The row of the call is derived from these and from
+ * the events in the same transaction:
+ * - `context`  `{ state: ready|pending|none, ms, contact: Contact|null }` what is known of the caller
+ * - `tool_call` / `tool_result` `{ name, arguments }` / `{ result }`, id `{call_id}:{tool_call_id}`
+ *   (`:result` behind it for the result)
+ * - `usage` `{ model, inputTokens, … }` the totals of the session so far (the last one counts)
+ * - `note` anything a person debugging the call wants to find (`{ message, … }`)
+ */
+export interface FactDraft {
+  id: string;
+  kind: 'context' | 'tool_call' | 'tool_result' | 'usage' | 'note';
+  time: number;
+  data: Record<string, unknown>;
+}
+
+/** Work that must be done after the append, at least once, until done or given up. */
+export interface JobDraft {
+  /** Makes the job idempotent, as with events. */
+  id: string;
+  kind: JobKind;
+  /** What fails together: `crm:http`, an endpoint id, … One health per target. */
+  target: string;
+  /** Frozen; a webhook job has none, its bytes are the event's. */
+  body: Record<string, unknown>;
+}
+
+export type JobKind = 'webhook' | 'crm_write';
+
+// ---------------------------------------------------------------------------------------------
+// Calls and events
+
+export interface CallStore {
+  getCall(callId: string): Promise<CallRecord | null>;
+  listCalls(query: { limit: number; before?: string }): Promise<CallRecord[]>;
+  /** How many calls of this number have not ended. `null` counts nothing. */
+  countLiveCalls(from: string | null): Promise<number>;
+  /** The events of a call in the order of their sequence; transcripts carry their own. */
+  listCallEvents(callId: string): Promise<StoredEvent[]>;
+  /** Events behind a position, oldest first; a poller that goes on from the last one misses none. */
+  eventsAfter(position: number, limit: number): Promise<StoredEvent[]>;
+  listFacts(callId: string): Promise<FactDraft[]>;
+}
+
+export type CallState = 'scheduled' | 'queued' | 'dialing' | 'ringing' | 'active' | 'ended';
+
+export interface CallRecord {
+  id: string;
+  direction: 'inbound' | 'outbound';
+  state: CallState;
+  from: string | null;
+  to: string;
+  agentId: string;
+  room: string;
+  metadata: Record<string, unknown>;
+  contact: { id: string | null; name: string | null; phone: string | null };
+  context: 'ready' | 'pending' | 'none';
+  contextMs: number | null;
+  /** Number of the last event. */
+  sequence: number;
+  transcriptSequence: number;
+  lease: number;
+  leaseUntil: number;
+  createdAt: number;
+  answeredAt: number | null;
+  endedAt: number | null;
+  endReason: string | null;
+  usage: Record<string, unknown> | null;
+}
+
+export interface StoredEvent {
+  position: number;
+  id: EventId;
+  callId: string | null;
+  /** `null` for transcripts and for events of no call. */
+  sequence: number | null;
+  type: string;
+  time: number;
+  /** The exact bytes that are signed and sent. */
+  body: string;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Jobs: one queue for webhooks and CRM writes
+
+export interface JobStore {
+  /**
+   * Claims due jobs for `leaseMs`, oldest due first, at most `perTarget` of one target (those
+   * already claimed count). A claim that runs out can be claimed again.
+   */
+  claimJobs(query: { limit: number; perTarget: number; leaseMs: number }): Promise<ClaimedJob[]>;
+  /**
+   * Records the attempts' results, each only while its claim still holds. An append inside a
+   * settlement is written in the same transaction; one that is refused rejects the whole batch with
+   * `STORE_APPEND_REFUSED`, not retryable.
+   */
+  settleJobs(settlements: readonly Settlement[]): Promise<void>;
+  /** SQLite at start: nobody else can hold a claim, so those of a dead process are void. */
+  releaseClaims(): Promise<void>;
+  /** When the next waiting job is due; `null` with nothing waiting. */
+  nextDueAt(): Promise<number | null>;
+}
+
+export interface ClaimedJob {
+  id: string;
+  claimId: string;
+  kind: JobKind;
+  target: string;
+  /** Which attempt this is, from 1. */
+  attempt: number;
+  callId: string | null;
+  createdAt: number;
+  /** Only of kind `webhook`. */
+  event: { id: EventId; type: string; body: string } | null;
+  body: Record<string, unknown>;
+}
+
+export interface Settlement {
+  jobId: string;
+  claimId: string;
+  attempt: AttemptRecord;
+  next:
+    | { state: 'done' }
+    | { state: 'retry'; at: number }
+    /** Given up; can be replayed. */
+    | { state: 'exhausted' };
+  append?: Append;
+  /**
+   * `false`: nothing was tried (no secret yet, shutting down). The attempt is neither recorded nor
+   * counted, `next.at` is when to look again.
+   */
+  counts?: false;
+}
+
+export interface AttemptRecord {
+  at: number;
+  durationMs: number;
+  /** HTTP status, `null` where no answer came. */
+  status: number | null;
+  /** A stable code where it failed: `timeout`, `connection`, `status`, `redirect`, … */
+  error: string | null;
+  /** At most 4 KB. */
+  response: string | null;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Deliveries, for people
+
+export interface DeliveryStore {
+  listDeliveries(query: {
+    limit: number;
+    callId?: string;
+    state?: JobState;
+  }): Promise<DeliveryRecord[]>;
+  listAttempts(jobId: string): Promise<AttemptRecord[]>;
+  /** New deliveries of the same events, to the same targets. Returns their ids. */
+  replayDeliveries(query: {
+    deliveryId?: string;
+    callId?: string;
+    since?: number;
+    onlyFailed?: boolean;
+  }): Promise<string[]>;
+}
+
+export type JobState = 'waiting' | 'done' | 'exhausted';
+
+export interface DeliveryRecord {
+  id: string;
+  kind: JobKind;
+  target: string;
+  state: JobState;
+  callId: string | null;
+  eventId: EventId | null;
+  eventType: string | null;
+  attempts: number;
+  nextAt: number | null;
+  lastStatus: number | null;
+  lastError: string | null;
+  createdAt: number;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Contacts: the built-in CRM
+
+export interface ContactStore {
+  findContacts(query: { phone?: string; text?: string; limit: number }): Promise<StoredContact[]>;
+  getContact(id: string): Promise<StoredContact | null>;
+  /** Inserts, or updates the one with the same phone. */
+  importContacts(contacts: readonly ContactInput[]): Promise<{ created: number; updated: number }>;
+  /**
+   * Writes a note or an activity once per `id`; where `contactId` is null and no contact has the
+   * phone, a contact is made. Returns the contact's id.
+   */
+  addContactEntry(entry: ContactEntry): Promise<{ contactId: string }>;
+  listContactEntries(contactId: string): Promise<ContactEntry[]>;
+}
+
+export interface ContactInput {
+  phone: string;
+  name: string | null;
+  email: string | null;
+  accountStatus: string | null;
+  lastInteraction: string | null;
+  preferredLanguage: string | null;
+  /** Whatever else the import had, by column. */
+  fields: Record<string, string>;
+}
+
+export interface StoredContact extends ContactInput {
+  id: string;
+  createdAt: number;
+}
+
+export interface ContactEntry {
+  id: string;
+  contactId: string | null;
+  phone: string | null;
+  kind: 'note' | 'activity';
+  time: number;
+  data: Record<string, unknown>;
+}

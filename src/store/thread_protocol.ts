@@ -1,0 +1,22 @@
+import type { WireError } from './error_wire.ts';
+import type { StoreMethod } from './remote_store.ts';
+
+/*
+ * Between a process and its store's thread; both ends are this version's code, so nothing is
+ * validated. `n` numbers the calls; every call gets one `result` or `error`, in any order.
+ *
+ *     ready | failed     once, first
+ *     call n → result n | error n
+ *     jobs               after a commit that left jobs to be done
+ *     close n → result n, and the thread ends
+ */
+export type ToThread =
+  | { t: 'call'; n: number; method: StoreMethod; args: unknown[] }
+  | { t: 'close'; n: number };
+
+export type FromThread =
+  | { t: 'ready' }
+  | { t: 'failed'; error: WireError }
+  | { t: 'result'; n: number; value: unknown }
+  | { t: 'error'; n: number; error: WireError }
+  | { t: 'jobs' };

@@ -1,0 +1,112 @@
+import { Worker } from 'node:worker_threads';
+import { CallwireError } from '../errors.ts';
+import { fromWireError } from './error_wire.ts';
+import { remoteStore } from './remote_store.ts';
+import type { StoreThreadData } from './sqlite_thread.ts';
+import type { Store } from './store.ts';
+import type { FromThread, ToThread } from './thread_protocol.ts';
+
+/**
+ * Starts the thread whose entry file is `entry` and returns the store in it. Waits have no deadline
+ * of their own: an fsync on a slow disk ends, and the thread's death rejects everything pending
+ * with `STORE_THREAD_LOST`.
+ *
+ * @throws what `openSqliteStore` throws, as the thread reports it.
+ */
+export async function startStoreThread(entry: URL, data: StoreThreadData): Promise<Store> {
+  const thread = new StoreThread(new Worker(entry, { name: 'store', workerData: data }));
+  await thread.opened;
+  return remoteStore(
+    (method, args) => thread.send((n) => ({ t: 'call', n, method, args })),
+    thread,
+  );
+}
+
+class StoreThread {
+  /** Settles with the thread's first word. */
+  readonly opened: Promise<void>;
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
+  readonly #jobListeners = new Set<() => void>();
+  readonly #opening = Promise.withResolvers<void>();
+  readonly #exited = Promise.withResolvers<void>();
+  #lost: CallwireError | null = null;
+  #lastNumber = 0;
+  #closing: Promise<void> | null = null;
+
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    this.opened = this.#opening.promise;
+    worker.on('message', (message: FromThread) => this.#receive(message));
+    worker.on('error', (error) => this.#lose(error));
+    worker.on('exit', () => {
+      this.#lose(undefined);
+      this.#exited.resolve();
+    });
+  }
+
+  send(message: (n: number) => ToThread): Promise<unknown> {
+    if (this.#lost !== null) return Promise.reject(this.#lost);
+    const n = ++this.#lastNumber;
+    const answer = Promise.withResolvers<unknown>();
+    this.#pending.set(n, answer);
+    this.#worker.postMessage(message(n));
+    return answer.promise;
+  }
+
+  onJobs(listener: () => void): () => void {
+    this.#jobListeners.add(listener);
+    return () => void this.#jobListeners.delete(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#jobListeners.clear();
+    // A thread that is already gone has closed everything the hard way.
+    if (this.#lost === null) await this.send((n) => ({ t: 'close', n }));
+    await this.#exited.promise;
+  }
+
+  #receive(message: FromThread): void {
+    switch (message.t) {
+      case 'ready':
+        this.#opening.resolve();
+        break;
+      case 'failed':
+        this.#opening.reject(fromWireError(message.error));
+        break;
+      case 'jobs':
+        for (const listener of this.#jobListeners) listener();
+        break;
+      case 'result':
+        this.#take(message.n)?.resolve(message.value);
+        break;
+      case 'error':
+        this.#take(message.n)?.reject(fromWireError(message.error));
+        break;
+    }
+  }
+
+  #take(n: number): PromiseWithResolvers<unknown> | undefined {
+    const answer = this.#pending.get(n);
+    this.#pending.delete(n);
+    return answer;
+  }
+
+  #lose(cause: unknown): void {
+    this.#lost ??=
+      this.#closing === null
+        ? new CallwireError('STORE_THREAD_LOST', "The store's thread has died.", {
+            remedy: 'Restart the worker; what was acknowledged is in the database.',
+            cause,
+          })
+        : new CallwireError('STORE_CLOSED', 'The store has been closed.');
+    this.#opening.reject(this.#lost);
+    for (const answer of this.#pending.values()) answer.reject(this.#lost);
+    this.#pending.clear();
+  }
+}

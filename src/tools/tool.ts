@@ -1,0 +1,39 @@
+import type { z } from 'zod';
+
+/**
+ * One of the tools of the model. A built-in tool answers at once: it never waits for the outside
+ * world, only for the ledger's acknowledgement (contract: 20 ms at the 99th percentile). What
+ * takes longer goes on behind the answer and enters the conversation later.
+ */
+export interface Tool<Arguments extends z.ZodObject = z.ZodObject> {
+  readonly name: ToolName;
+  /** For the model: when to call it and what its answers mean. */
+  readonly description: string;
+  readonly parameters: Arguments;
+  /** Must not reject for reasons of the outside world: those are answers. */
+  run(args: z.infer<Arguments>, call: ToolCall): Promise<ToolAnswer>;
+}
+
+export const TOOL_NAMES = [
+  'record_intent',
+  'lookup_crm',
+  'update_crm_note',
+  'transfer_call',
+  'end_call',
+] as const;
+
+export type ToolName = (typeof TOOL_NAMES)[number];
+
+export interface ToolCall {
+  /** The model's id of this call; the ledger's is `{call_id}:{tool_call_id}`. */
+  toolCallId: string;
+  /** Resolves when what the model was saying beside this tool call has been heard, or cut off. */
+  spoken: Promise<{ interrupted: boolean; saidSomething: boolean }>;
+  /** Resolves when the model's reply to the tool's answer has been heard, too, or cut off. */
+  replied: Promise<void>;
+}
+
+export type ToolAnswer =
+  | { result: Record<string, unknown> }
+  /** The model is told nothing and asked for nothing: the call is about to end. */
+  | { silent: true; ifInterrupted: Record<string, unknown> };
