@@ -34,6 +34,7 @@ export default defineAgent({
       socketPath: await socketPath(settings.dataDir),
       spoolDir: spoolDir(settings.dataDir),
     } satisfies CallRuntime;
+    log.info('warm');
   },
   entry: (job: JobContext) => answerCall(job, job.proc.userData.runtime as CallRuntime),
 });

@@ -1,6 +1,8 @@
+import { isatty } from 'node:tty';
 import { isMainThread } from 'node:worker_threads';
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import pinoPretty from 'pino-pretty';
+import { LogStream } from './log_stream.ts';
 
 /** What LOG_LEVEL may say, the quietest first. */
 export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -96,23 +98,19 @@ export function createRootLogger(
  */
 function prettyStream(stream: DestinationStream): DestinationStream {
   const format = pinoPretty.prettyFactory({
-    colorize: process.stdout.isTTY === true && !process.env.NO_COLOR,
+    colorize: isatty(1) && !process.env.NO_COLOR,
     ignore: 'pid',
     translateTime: 'SYS:HH:MM:ss.l',
   });
   return { write: (line) => void stream.write(format(line)) };
 }
 
-/**
- * Asynchronous writes, because a reader that stalls must not stop a call's audio; pino flushes
- * them when the process exits. In a worker thread nothing would do that, so there they are
- * synchronous.
- */
+/** A worker thread can be terminated without a word, so there each line is written at once. */
 function stdout(): DestinationStream {
-  return destination({ fd: 1, sync: !isMainThread });
+  return isMainThread ? new LogStream(1) : destination({ fd: 1, sync: true });
 }
 
 function wantsPretty(): boolean {
   const wish = process.env.CALLWIRE_PRETTY;
-  return wish ? wish === '1' : process.stdout.isTTY === true;
+  return wish ? wish === '1' : isatty(1);
 }

@@ -116,11 +116,11 @@ export class LedgerClient implements Ledger {
       await Promise.race([this.#outbox.durable(), lastWrite.catch(() => {})]);
       giveUp.abort();
     }
-    const left = this.#outbox.size;
+    const where = this.#outbox.unfinished ? 'spool' : 'ledger';
     this.#stop('closed');
     await this.#outbox.close();
     await this.#attempt;
-    return left === 0 ? 'ledger' : 'spool';
+    return where;
   }
 
   async #connect(): Promise<void> {

@@ -9,6 +9,8 @@ const MAX_BATCH = 200;
 const PROBES = 3;
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 2_000;
+/** A full disk is one thing to know, not twenty a second. */
+const COMPLAIN_EVERY_MS = 5_000;
 
 interface Entry {
   append: Append;
@@ -49,6 +51,7 @@ export class GroupCommit {
   #queue: Entry[] = [];
   #running: Promise<void> | null = null;
   #failures = 0;
+  #complainedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: GroupCommitOptions) {
     this.#store = options.store;
@@ -112,7 +115,9 @@ export class GroupCommit {
         only.settle({ status: 'refused', code: error.code, message: error.message });
         return [];
       }
-      if (this.#failures < 3 || this.#failures % 10 === 0) {
+      const now = performance.now();
+      if (now - this.#complainedAt > COMPLAIN_EVERY_MS) {
+        this.#complainedAt = now;
         this.#log.error(
           { err: error, appends: batch.length, failures: this.#failures + 1 },
           'ledger append failed, will be repeated',

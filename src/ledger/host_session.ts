@@ -151,6 +151,9 @@ export class HostSession {
         if (append.open) this.#options.leases.hold(held, pid, this);
         if (endsCall(append)) this.#options.leases.release(append.callId);
       }
+      if (result.status === 'fenced' && append.callId !== null) {
+        this.#options.leases.fenced(append.callId, this);
+      }
       this.#send({ t: 'ack', n, result });
       this.#pending--;
       if (this.#pending === 0) this.#onAnswered?.();

@@ -37,7 +37,7 @@ export interface LeaseKeeperOptions {
  *            opening append acked,
  *            or hello with a lease
  * (none) ────────────────────────► held ── call.ended acked ──► released
- *                                  │  ▲  └─ renewal says lost ─► fenced
+ *                                  │  ▲  └─ renewal or append fenced ─► fenced
  *                 connection closes│  │ same call says hello again
  *                                  ▼  │
  *                               orphaned ── 1 s, process alive ──► dropped: not renewed any more,
@@ -91,6 +91,11 @@ export class LeaseKeeper {
     if (hold?.grace) clearTimeout(hold.grace);
     this.#holds.delete(callId);
     this.#dropped.delete(callId);
+  }
+
+  /** This connection's lease is an old one: whoever has the call now is not its business. */
+  fenced(callId: string, connection: object): void {
+    if (this.#holds.get(callId)?.connection === connection) this.release(callId);
   }
 
   /** The connection is closed and everything that it sent has been answered. */

@@ -83,8 +83,9 @@ export class Outbox {
     return this.#fenced.signal;
   }
 
-  get size(): number {
-    return this.#entries.size;
+  /** Something is not with the ledger: the recovery of the spool has work left. */
+  get unfinished(): boolean {
+    return this.#entries.size > 0 || this.#overflow;
   }
 
   /** Takes an append in. `entry` is `null` where `durable` has been rejected already. */

@@ -6,7 +6,7 @@ import { type Kysely, sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../ids.ts';
 import { appendBatch } from './append.ts';
-import { conformanceComposer } from './conformance_composer.ts';
+import { conformanceComposer } from './conformance/composer.ts';
 import { WAITING_TARGETS } from './jobs.ts';
 import type { Tables } from './schema.ts';
 import { openSqliteConnection } from './sqlite_connection.ts';

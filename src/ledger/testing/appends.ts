@@ -1,8 +1,8 @@
-import { type EventId, newId } from '../../ids.ts';
-import type { Append } from '../../store/store.ts';
+import { newId } from '../../ids.ts';
+import type { Append, EventDraft } from '../../store/store.ts';
 
 /** The append that opens a call, as `src/call` makes it. */
-export function opening(callId: string): Append & { events: [{ id: EventId }] } {
+export function opening(callId: string): Append & { events: [EventDraft] } {
   const time = Date.now();
   return {
     callId,
@@ -20,7 +20,7 @@ export function opening(callId: string): Append & { events: [{ id: EventId }] } 
   };
 }
 
-export function utterance(callId: string, text: string): Append & { events: [{ id: EventId }] } {
+export function utterance(callId: string, text: string): Append & { events: [EventDraft] } {
   const data = { role: 'caller', text, item_id: `item_${text}` };
   return {
     callId,
@@ -28,7 +28,7 @@ export function utterance(callId: string, text: string): Append & { events: [{ i
   };
 }
 
-export function ending(callId: string): Append & { events: [{ id: EventId }] } {
+export function ending(callId: string): Append & { events: [EventDraft] } {
   const data = { end_reason: 'caller_hung_up' };
   return { callId, events: [{ id: newId('evt'), type: 'call.ended', time: Date.now(), data }] };
 }

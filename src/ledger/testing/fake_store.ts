@@ -1,4 +1,10 @@
-import type { Append, AppendResult, CallRecord, HeldLease, StoredEvent } from '../../store/store.ts';
+import type {
+  Append,
+  AppendResult,
+  CallRecord,
+  HeldLease,
+  StoredEvent,
+} from '../../store/store.ts';
 import type { LedgerHostOptions } from '../host.ts';
 import type { SweeperOptions } from '../sweep.ts';
 

@@ -1,4 +1,4 @@
-import type { EventComposer } from './event_composer.ts';
+import type { EventComposer } from '../event_composer.ts';
 
 /**
  * The least a composer can be, for tests of stores: it knows how to number, shows what it was

@@ -1,0 +1,224 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openAdminStore } from '../../src/ledger/admin_store.ts';
+import type { ContactInput, StoredEvent } from '../../src/store/store.ts';
+import { livekitApi, type LiveKitApi } from '../../src/telephony/livekit_api.ts';
+import { provisionInbound } from '../../src/telephony/provisioning.ts';
+import type { Stack } from '../../stack/stack.ts';
+import { CrmBackend } from '../crm/crm_backend.ts';
+import type { SimContact } from '../crm/contact_book.ts';
+import type { Call } from '../phone/call.ts';
+import { Phone } from '../phone/phone.ts';
+import { RealtimeServer } from '../realtime/server.ts';
+import { waitFor } from './wait_for.ts';
+import { type LogLine, WorkerProcess } from './worker_process.ts';
+
+/** Made up. */
+export const SIM_SECRET = 'a-made-up-secret-for-the-stand-ins';
+const SIM_MODEL_KEY = 'a-made-up-key-for-the-stand-in';
+
+export interface InstallationOptions {
+  stack: Stack;
+  /** The dialled number; one installation a number, so that many can share a stack. */
+  number: string;
+  /** YAML; the model stand-in's part. */
+  scenario?: string;
+  /** File name → YAML. (Default: one that greets) */
+  profiles?: Record<string, string>;
+  /** `http`: the CRM backend stand-in is the CRM as well. (Default) */
+  crm?: 'http' | 'builtin';
+  contacts?: readonly SimContact[];
+  /** More settings; an empty string takes one away. */
+  env?: Record<string, string>;
+  mode?: 'dev' | 'start';
+  /** (Default: a new temporary one, removed at the end) */
+  dataDir?: string;
+  /** The real model instead of the stand-in. */
+  model?: { apiKey: string; baseUrl?: string | undefined };
+  onLogLine?: (line: LogLine) => void;
+}
+
+const GREETER = `name: Front desk
+prompt: |
+  You are the front desk of Northwind. The caller is {{customerName}}.
+first_message: "Hi {{customerName | default: 'there'}}, this is Northwind."
+silence: { prompt_after_s: 0, hang_up_after_s: 0 }
+`;
+
+/**
+ * A whole Callwire on one machine: the real worker on a real LiveKit and SIP stack, with stand-ins
+ * for the model, the CRM backend and the caller's phone. The demo, the tests of the running system
+ * and the bench are made of these.
+ */
+export class Installation {
+  readonly stack: Stack;
+  readonly number: string;
+  readonly dataDir: string;
+  readonly livekit: LiveKitApi;
+  readonly model: RealtimeServer | undefined;
+  readonly backend: CrmBackend;
+  readonly phone: Phone;
+  worker!: WorkerProcess;
+  readonly #options: InstallationOptions;
+  readonly #folder: string;
+  readonly #workers: WorkerProcess[] = [];
+
+  private constructor(
+    options: InstallationOptions,
+    parts: { folder: string; model: RealtimeServer | undefined; backend: CrmBackend; phone: Phone },
+  ) {
+    this.#options = options;
+    this.#folder = parts.folder;
+    this.stack = options.stack;
+    this.number = options.number;
+    this.dataDir = options.dataDir ?? join(parts.folder, 'data');
+    this.livekit = livekitApi(options.stack);
+    this.model = parts.model;
+    this.backend = parts.backend;
+    this.phone = parts.phone;
+  }
+
+  static async start(options: InstallationOptions): Promise<Installation> {
+    const installation = await Installation.prepare(options);
+    await installation.provision();
+    await installation.startWorker();
+    return installation;
+  }
+
+  /** Everything but trunk and worker, for those who show each step. */
+  static async prepare(options: InstallationOptions): Promise<Installation> {
+    const folder = await mkdtemp(join(tmpdir(), 'callwire-'));
+    const profiles = join(folder, 'profiles');
+    await mkdir(profiles);
+    for (const [name, yaml] of Object.entries(options.profiles ?? { 'front-desk.yaml': GREETER })) {
+      await writeFile(join(profiles, name), yaml);
+    }
+    const model = options.model
+      ? undefined
+      : await RealtimeServer.start({
+          scenario: options.scenario ?? 'opening: $instructed\n',
+          apiKey: SIM_MODEL_KEY,
+        });
+    const backend = new CrmBackend({ contacts: options.contacts ?? [], secret: SIM_SECRET });
+    await backend.start();
+    const phone = await Phone.open({ host: '127.0.0.1', port: 0, number: '+15550100001' });
+    return new Installation(options, { folder, model, backend, phone });
+  }
+
+  get agentName(): string {
+    return `callwire-${this.number.replace(/\D/g, '')}`;
+  }
+
+  async provision(): Promise<void> {
+    await provisionInbound(this.livekit.sip, {
+      numbers: [this.number],
+      allowedAddresses: [],
+      username: undefined,
+      password: undefined,
+      agentName: this.agentName,
+      open: true,
+      name: this.agentName,
+    });
+  }
+
+  async startWorker(env: Record<string, string> = {}): Promise<WorkerProcess> {
+    const worker = this.spawnWorker(env);
+    await worker.registered();
+    await worker.warm();
+    return worker;
+  }
+
+  /** Without waiting for anything: for workers that are expected to fail. */
+  spawnWorker(env: Record<string, string> = {}): WorkerProcess {
+    const { onLogLine } = this.#options;
+    const worker = new WorkerProcess({
+      mode: this.#options.mode ?? 'start',
+      env: { ...this.#environment(), ...this.#options.env, ...env },
+      cwd: this.#folder,
+      ...(onLogLine ? { onLine: onLogLine } : {}),
+    });
+    this.worker = worker;
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  #environment(): Record<string, string> {
+    const { stack, crm = 'http', model } = this.#options;
+    return {
+      LIVEKIT_URL: stack.url,
+      LIVEKIT_API_KEY: stack.apiKey,
+      LIVEKIT_API_SECRET: stack.apiSecret,
+      LIVEKIT_AGENT_NAME: this.agentName,
+      OPENAI_API_KEY: model?.apiKey ?? SIM_MODEL_KEY,
+      OPENAI_BASE_URL: model ? (model.baseUrl ?? '') : (this.model?.url ?? ''),
+      CRM_ADAPTER: crm,
+      CRM_URL: this.backend.url,
+      WEBHOOK_URL: crm === 'builtin' ? `${this.backend.url}/webhook` : '',
+      WEBHOOK_SECRET: SIM_SECRET,
+      DATA_DIR: this.dataDir,
+      AGENTS_DIR: join(this.#folder, 'profiles'),
+      CALLWIRE_PRETTY: '0',
+    };
+  }
+
+  /** Dials the number from the phone stand-in. */
+  dial(options: { from?: string; anonymous?: boolean; to?: string } = {}): Promise<Call> {
+    const { to = this.number, ...caller } = options;
+    return this.phone.dial({ proxy: this.stack.sip, to, ...caller });
+  }
+
+  /** Contacts of the built-in CRM, through the running worker, as `npm run contacts` does it. */
+  async importContacts(contacts: readonly ContactInput[]): Promise<void> {
+    const store = await openAdminStore(this.dataDir);
+    try {
+      await store.importContacts(contacts);
+    } finally {
+      await store.close();
+    }
+  }
+
+  /** Everything the ledger holds, oldest first. */
+  async events(): Promise<LedgerEvent[]> {
+    const store = await openAdminStore(this.dataDir);
+    try {
+      return (await store.eventsAfter(0, 10_000)).map(parsed);
+    } finally {
+      await store.close();
+    }
+  }
+
+  /** Waits until the ledger has an event of this type (and call). */
+  waitForLedger(type: string, deadlineMs = 60_000): Promise<LedgerEvent> {
+    const find = async () => (await this.events()).find(({ event }) => event === type);
+    return waitFor(find, { what: `${type} in the ledger`, deadlineMs });
+  }
+
+  /** LiveKit's rooms of this installation's calls that still exist. */
+  async rooms(): Promise<string[]> {
+    const ours = new Set((await this.events()).map(({ data }) => data.room));
+    return (await this.livekit.rooms.listRooms()).map(({ name }) => name).filter((r) => ours.has(r));
+  }
+
+  async stop(): Promise<void> {
+    await this.phone.close();
+    for (const worker of this.#workers) await worker.stop();
+    await this.backend.stop();
+    await this.model?.stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** An event as its receiver reads it. */
+export interface LedgerEvent {
+  id: string;
+  event: string;
+  call_id: string | null;
+  sequence: number | null;
+  timestamp: string;
+  data: Record<string, unknown> & { room?: string };
+}
+
+function parsed(event: StoredEvent): LedgerEvent {
+  return JSON.parse(event.body) as LedgerEvent;
+}

@@ -1,0 +1,162 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { newId } from '../ids.ts';
+import type { CallRecord } from '../store/store.ts';
+import { GroupCommit } from './group_commit.ts';
+import { LocalLedger } from './local_ledger.ts';
+import { spoolLine } from './spool.ts';
+import { Sweeper, type SweeperOptions } from './sweep.ts';
+import { ending, opening, utterance } from './testing/appends.ts';
+import { dataFolder } from './testing/data_folder.ts';
+import { fakeStore } from './testing/fake_store.ts';
+
+async function setUp(options: Partial<SweeperOptions> = {}) {
+  const { spoolDir } = await dataFolder();
+  const fake = fakeStore();
+  const commits = new GroupCommit({ store: fake.store, retryFirstMs: 1 });
+  const ledger = new LocalLedger({ commits, spoolDir, spoolAfterMs: 60_000 });
+  const released: CallRecord[] = [];
+  const sweeper = new Sweeper({
+    store: fake.store,
+    ledger,
+    spoolDir,
+    releaseRoom: (call) => {
+      expect(fake.types(call.id)).not.toContain('call.ended');
+      released.push(call);
+      return Promise.resolve();
+    },
+    everyMs: 5,
+    releasePauseMs: 1,
+    ...options,
+  });
+  onTestFinished(() => sweeper.close());
+  const open = async (...rest: ReturnType<typeof opening>[]) => {
+    const callId = rest[0]?.callId ?? newId('call');
+    await fake.store.append([opening(callId), ...rest]);
+    return callId;
+  };
+  const abandon = (callId: string) => fake.store.expireLeases([{ callId, lease: 1 }]);
+  return { fake, spoolDir, sweeper, released, open, abandon };
+}
+
+const answered = (callId: string) => ({
+  callId,
+  events: [{ id: newId('evt'), type: 'call.answered', time: Date.now(), data: {} }] as [
+    ReturnType<typeof opening>['events'][0],
+  ],
+});
+
+describe('Sweeper', () => {
+  it('frees the room, then ends the call: failed first where nobody had answered', async () => {
+    const { fake, sweeper, released, open, abandon } = await setUp();
+    const ringing = await open();
+    const talking = await open(answered(newId('call')));
+    await abandon(ringing);
+    await abandon(talking);
+    sweeper.start();
+    await vi.waitFor(() => {
+      expect(fake.types(ringing)).toEqual(['call.started', 'call.failed', 'call.ended']);
+      expect(fake.types(talking)).toEqual(['call.started', 'call.answered', 'call.ended']);
+    });
+    expect(released.map(({ id }) => id).sort()).toEqual([ringing, talking].sort());
+  });
+
+  it('does not write a second call.failed', async () => {
+    const { fake, sweeper, open, abandon } = await setUp();
+    const callId = await open();
+    const data = { sip_status: 486, reason: 'rejected' };
+    const failed = { id: newId('evt'), type: 'call.failed', time: Date.now(), data };
+    await fake.store.append([{ callId, events: [failed] }]);
+    await abandon(callId);
+    sweeper.start();
+    await vi.waitFor(() =>
+      expect(fake.types(callId)).toEqual(['call.started', 'call.failed', 'call.ended']),
+    );
+  });
+
+  it('leaves calls alone whose lease is alive', async () => {
+    const { fake, sweeper, released, open, abandon } = await setUp();
+    const [alive, dead] = [await open(), await open()];
+    await abandon(dead);
+    sweeper.start();
+    await vi.waitFor(() => expect(fake.types(dead)).toContain('call.ended'));
+    expect(fake.types(alive)).toEqual(['call.started']);
+    expect(released).toHaveLength(1);
+  });
+
+  it('takes the last words of the dead process in first, and then has nothing to end', async () => {
+    const { fake, sweeper, released, open, abandon, spoolDir } = await setUp();
+    const [callId, other] = [await open(), await open()];
+    await abandon(callId);
+    await abandon(other);
+    await mkdir(spoolDir);
+    const lines = [utterance(callId, 'bye'), ending(callId)].map((a) => JSON.stringify(a));
+    // The pid of this process: also a process that hangs is heard before it is fenced.
+    const name = `${callId}.${process.pid}.1.ndjson`;
+    await writeFile(join(spoolDir, name), lines.map(spoolLine).join(''));
+    sweeper.start();
+    await vi.waitFor(() => expect(fake.types(other)).toContain('call.ended'));
+    await vi.waitFor(() =>
+      expect(fake.types(callId)).toEqual(['call.started', 'transcript.final', 'call.ended']),
+    );
+    expect(released.map(({ id }) => id)).toEqual([other]);
+  });
+
+  it('does not call a call ended while its room is there', async () => {
+    let reachable = false;
+    let tries = 0;
+    const releaseRoom = () => {
+      tries++;
+      return reachable ? Promise.resolve() : Promise.reject(new Error('LiveKit is away'));
+    };
+    const { fake, sweeper, open, abandon } = await setUp({ releaseRoom });
+    const callId = await open();
+    await abandon(callId);
+    sweeper.start();
+    await vi.waitFor(() => expect(tries).toBeGreaterThan(2));
+    expect(fake.types(callId)).toEqual(['call.started']);
+    expect(fake.renewed).toContain(callId);
+    reachable = true;
+    await vi.waitFor(() => expect(fake.types(callId)).toContain('call.ended'));
+    expect(fake.notes).toEqual([]);
+  });
+
+  it('records the end with a note when the room cannot be freed for long', async () => {
+    const releaseRoom = () => Promise.reject(new Error('LiveKit is away'));
+    const { fake, sweeper, open, abandon } = await setUp({ releaseRoom, releaseGiveUpMs: 5 });
+    const callId = await open();
+    await abandon(callId);
+    sweeper.start();
+    await vi.waitFor(() => expect(fake.types(callId)).toContain('call.ended'));
+    expect(fake.notes).toEqual([expect.stringContaining('room')]);
+  });
+
+  it('stops where somebody else takes the call over meanwhile', async () => {
+    const tried = Promise.withResolvers<void>();
+    const releaseRoom = () => {
+      tried.resolve();
+      return Promise.reject(new Error('LiveKit is away'));
+    };
+    const { fake, sweeper, open, abandon } = await setUp({ releaseRoom });
+    const callId = await open();
+    await abandon(callId);
+    sweeper.start();
+    await tried.promise;
+    fake.steal(callId);
+    await sweeper.close();
+    expect(fake.types(callId)).toEqual(['call.started']);
+  });
+
+  it('goes on after the store has failed', async () => {
+    const { fake, sweeper, open, abandon } = await setUp();
+    const callId = await open();
+    await abandon(callId);
+    const { abandonedCalls } = fake.store;
+    let failures = 3;
+    fake.store.abandonedCalls = (limit) =>
+      failures-- > 0 ? Promise.reject(new Error('store is away')) : abandonedCalls(limit);
+    sweeper.start();
+    await vi.waitFor(() => expect(fake.types(callId)).toContain('call.ended'));
+  });
+});
