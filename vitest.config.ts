@@ -16,7 +16,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           // Two cores carry the SIP stack, the worker and the calls: one file at a time.
           fileParallelism: false,
-          globalSetup: ['test/stack_setup.ts'],
+          globalSetup: ['test/shared_stack.ts'],
           testTimeout: 120_000,
           hookTimeout: 600_000,
         },

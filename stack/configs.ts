@@ -13,12 +13,14 @@ export interface StackConfigOptions {
   webhookUrl?: string | undefined;
 }
 
-/** The text of each program's configuration. The ones of LiveKit hold the keys. */
-export function stackConfigs(options: StackConfigOptions): {
+/** The text of each program's configuration. Those of LiveKit hold the keys. */
+export interface StackConfigs {
   redis: string;
   livekitServer: string;
   livekitSip: string;
-} {
+}
+
+export function stackConfigs(options: StackConfigOptions): StackConfigs {
   return {
     redis: redisConfig(options.ports),
     livekitServer: livekitServerConfig(options),

@@ -9,8 +9,11 @@ import { fileURLToPath } from 'node:url';
 import { CallwireError, isCallwireError } from '../src/errors.ts';
 import { type DataDirLock, lockDataDir } from '../src/store/data_dir_lock.ts';
 import { findOnPath, isProgram } from './path_lookup.ts';
-import type { PreparationOptions } from './programs.ts';
-import { installSystemPackages, type SystemPackage } from './system_packages.ts';
+import {
+  installSystemPackages,
+  type PreparationOptions,
+  type SystemPackage,
+} from './system_packages.ts';
 
 /** A program of LiveKit's, built from its published Go module. */
 export interface GoProgram {
@@ -46,22 +49,19 @@ export const LIVEKIT_SIP: GoProgram = {
  *
  * @throws `STACK_GO_MISSING`, `STACK_PACKAGES_MISSING`, `STACK_BUILD_FAILED`.
  */
-export async function goProgram(
-  program: GoProgram,
-  { signal, log }: PreparationOptions,
-): Promise<string> {
+export async function goProgram(program: GoProgram, options: PreparationOptions): Promise<string> {
   const onPath = findOnPath(program.name);
   if (onPath) return onPath;
   const installed = cachedProgram(program);
   if (isProgram(installed)) return installed;
 
-  await installSystemPackages(program.needs, { signal, log });
+  await installSystemPackages(program.needs, options);
   const go = findOnPath('go') ?? findOnPath('go', { path: '/usr/local/go/bin' });
   if (!go) throw goMissing(program);
 
-  const lock = await lockBuilds(program, { signal, log });
+  const lock = await lockBuilds(program, options);
   try {
-    if (!isProgram(installed)) await build(program, { go, installed, signal, log });
+    if (!isProgram(installed)) await build(program, { ...options, go, installed });
     return installed;
   } finally {
     lock.release();
@@ -122,11 +122,11 @@ async function build(
   program: GoProgram,
   options: PreparationOptions & { go: string; installed: string },
 ): Promise<void> {
-  const { go, installed, signal, log } = options;
+  const { go, installed, signal } = options;
   const cache = stackCache(process.env);
   // Beside its place, so that moving it there is one rename: no one ever sees half a program.
   const draft = await mkdtemp(join(cache, `${program.name}-building-`));
-  const progress = reportProgress(program, log);
+  const progress = reportProgress(program, options);
   try {
     // One package by its name: `go install tool` would also make the test phone that livekit-sip's
     // module names as a tool.
@@ -143,22 +143,27 @@ async function build(
 
 const PROGRESS_INTERVAL_MS = 1_000;
 
-/** Lines such as `building livekit-sip: 1:10, about 2:20 left`. */
-function reportProgress(program: GoProgram, log: (line: string) => void): { stop(): void } {
+function reportProgress(
+  { name, version, typicalBuildMs }: GoProgram,
+  { log, progress }: PreparationOptions,
+): { stop(): void } {
   const started = performance.now();
-  const expected = expectedBuildMs(program.typicalBuildMs, availableParallelism());
-  const report = () =>
-    log(`building ${program.name}, once: ${progressText(performance.now() - started, expected)}`);
-  report();
-  const timer = setInterval(report, PROGRESS_INTERVAL_MS);
+  const expectedMs = expectedBuildMs(typicalBuildMs, availableParallelism());
+  log(`building ${name} ${version}, once on this machine: up to ${minutes(expectedMs)} minutes`);
+  if (!progress) return { stop() {} };
+  const timer = setInterval(
+    () => progress(progressText(performance.now() - started, expectedMs)),
+    PROGRESS_INTERVAL_MS,
+  );
   return { stop: () => clearInterval(timer) };
 }
 
-/** Compiling spreads over cores; linking and the largest packages do not, so it stops at eight. */
+/** From two cores to these. Compiling spreads over cores; linking and the largest packages do not, so it stops at eight. */
 export function expectedBuildMs(typicalOnTwoCoresMs: number, cores: number): number {
   return (typicalOnTwoCoresMs * 2) / Math.min(Math.max(cores, 1), 8);
 }
 
+/** `1:10, about 2:20 left` */
 export function progressText(elapsedMs: number, expectedMs: number): string {
   const left = expectedMs - elapsedMs;
   const rest = left > 0 ? `about ${minutes(left)} left` : 'longer than usual, still building';

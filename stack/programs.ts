@@ -1,6 +1,6 @@
 import { goProgram, LIVEKIT_SERVER, LIVEKIT_SIP } from './go_program.ts';
 import { findOnPath } from './path_lookup.ts';
-import { installSystemPackages } from './system_packages.ts';
+import { installSystemPackages, type PreparationOptions } from './system_packages.ts';
 
 /** Paths of what the stack runs. */
 export interface StackPrograms {
@@ -9,12 +9,7 @@ export interface StackPrograms {
   livekitSip: string;
 }
 
-export interface PreparationOptions {
-  signal: AbortSignal;
-  log: (line: string) => void;
-}
-
-/** Tells of one program at a time, so that a caller can show a line for each. */
+/** One program at a time, so that a caller can show a line for each. */
 export interface Preparation {
   name: keyof StackPrograms;
   title: string;

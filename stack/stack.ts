@@ -1,6 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeDataDir } from '../src/config/data_dir.ts';
 import type { LivekitKeys } from '../src/config/livekit_keys.ts';
 import { CallwireError } from '../src/errors.ts';
 import { type Child, type ChildOptions, startChild } from './child.ts';
@@ -14,6 +12,7 @@ import {
 } from './health.ts';
 import { checkPorts, type StackPorts } from './ports.ts';
 import { type StackPrograms, stackPrograms } from './programs.ts';
+import { openStackFolder } from './stack_folder.ts';
 import { startWatchdog } from './watchdog.ts';
 
 export { freePorts, type StackPorts } from './ports.ts';
@@ -44,8 +43,8 @@ export interface Stack {
   /** livekit-sip, livekit-server, redis-server, in this order. Idempotent, never rejects. */
   stop(): Promise<void>;
   /**
-   * Calls back once if a program ends by itself, when the others have been stopped:
-   * `STACK_CHILD_EXITED` with the program's name and the end of its log.
+   * When a program ends by itself the others are stopped; then this is called, with
+   * `STACK_CHILD_EXITED`, the program's name and the end of its log.
    */
   onExit(callback: (error: CallwireError) => void): void;
 }
@@ -57,7 +56,7 @@ const HEALTHY_WITHIN_MS = 30_000;
  * Starts redis-server, livekit-server and livekit-sip on the loopback interface and resolves when
  * all three answer. They die with this process, however it dies.
  *
- * @throws `STACK_PORT_TAKEN`, `STACK_CHILD_FAILED`, `STACK_CHILD_EXITED`, `STACK_NOT_HEALTHY`, and
+ * @throws `STACK_PORT_TAKEN`, `STACK_FOLDER_IN_USE`, `STACK_CHILD_FAILED`, `STACK_CHILD_EXITED`, `STACK_NOT_HEALTHY`, and
  * what `stackPrograms` throws; nothing is left running then.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -67,8 +66,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const programs = options.programs ?? (await stackPrograms({ signal, log }));
   await checkPorts(ports);
   signal.throwIfAborted();
-  const folder = join(dataDir, 'stack');
-  const files = writeConfigs(dataDir, folder, stackConfigs({ ports, keys, webhookUrl }));
+  const folder = openStackFolder(dataDir);
+  const files = folder.write(stackConfigs({ ports, keys, webhookUrl }));
 
   const plan: (Omit<ChildOptions, 'logFile'> & { answers: HealthCheck; address: string })[] = [
     {
@@ -106,13 +105,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     stopping ??= (async () => {
       for (const child of children.toReversed()) await child.stop();
       watchdog.release();
+      folder.release();
     })();
     return stopping;
   };
 
   try {
     for (const { answers, address, ...program } of plan) {
-      const child = await startChild({ ...program, logFile: join(folder, `${program.name}.log`) });
+      const child = await startChild({
+        ...program,
+        logFile: join(folder.path, `${program.name}.log`),
+      });
       children.push(child);
       watchdog.guard(child.pid);
       await waitUntilHealthy(child, answers, signal);
@@ -123,21 +126,25 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     throw error;
   }
 
-  const death = Promise.race(children.map(async (child) => ({ child, how: await child.exited })));
+  const failure = firstExit(children).then(async ({ child, how }) => {
+    if (stopping) return undefined;
+    await stop();
+    return exitedError(child, how);
+  });
   return {
     url: `ws://127.0.0.1:${ports.livekitPort}`,
     sip: { host: '127.0.0.1', port: ports.sipPort },
     redisPort: ports.redisPort,
-    folder,
+    folder: folder.path,
     stop,
     onExit(callback) {
-      void death.then(async ({ child, how }) => {
-        if (stopping) return;
-        await stop();
-        callback(await exitedError(child, how));
-      });
+      void failure.then((error) => error && callback(error));
     },
   };
+}
+
+function firstExit(children: readonly Child[]): Promise<{ child: Child; how: string }> {
+  return Promise.race(children.map(async (child) => ({ child, how: await child.exited })));
 }
 
 async function waitUntilHealthy(
@@ -154,15 +161,11 @@ async function waitUntilHealthy(
     const outcome = await Promise.race([healthy, child.exited]);
     if (outcome === true) return;
     if (outcome !== false) throw await exitedError(child, outcome);
-    throw new CallwireError(
-      'STACK_NOT_HEALTHY',
-      withLog(
-        `${child.name} does not answer after ${HEALTHY_WITHIN_MS / 1_000} s`,
-        child,
-        await child.logTail(),
-      ),
-      { retryable: true, remedy: 'Start it again; if it stays so, the log above says why.' },
-    );
+    const what = `${child.name} does not answer after ${HEALTHY_WITHIN_MS / 1_000} s`;
+    throw new CallwireError('STACK_NOT_HEALTHY', await withLog(what, child), {
+      retryable: true,
+      remedy: 'Start it again; if it stays so, the log above says why.',
+    });
   } finally {
     settled.abort();
     healthy.catch(() => {});
@@ -172,33 +175,12 @@ async function waitUntilHealthy(
 async function exitedError(child: Child, how: string): Promise<CallwireError> {
   return new CallwireError(
     'STACK_CHILD_EXITED',
-    withLog(`${child.name} has ended (${how})`, child, await child.logTail()),
-    { retryable: true, remedy: 'The stack is stopped. Its log, above, says why.' },
+    await withLog(`${child.name} has ended (${how})`, child),
+    { retryable: true, remedy: 'The stack is stopped. The log above says why.' },
   );
 }
 
-function withLog(what: string, child: Child, tail: string): string {
+async function withLog(what: string, child: Child): Promise<string> {
+  const tail = await child.logTail();
   return tail ? `${what}. The end of its log:\n${tail}` : `${what}; it logged nothing.`;
-}
-
-/** 0600 in a folder of 0700: the LiveKit ones hold the secret that signs every token. */
-function writeConfigs(
-  dataDir: string,
-  folder: string,
-  configs: ReturnType<typeof stackConfigs>,
-): Record<keyof typeof configs, string> {
-  makeDataDir(dataDir);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const write = (name: string, text: string) => {
-    const path = join(folder, name);
-    writeFileSync(path, text, { mode: 0o600 });
-    // The mode above is for new files only.
-    chmodSync(path, 0o600);
-    return path;
-  };
-  return {
-    redis: write('redis.conf', configs.redis),
-    livekitServer: write('livekit.yaml', configs.livekitServer),
-    livekitSip: write('livekit-sip.yaml', configs.livekitSip),
-  };
 }

@@ -36,6 +36,15 @@ const PACKAGES = {
 
 export type SystemPackage = keyof typeof PACKAGES;
 
+/** How anything is made ready that a stack needs. */
+export interface PreparationOptions {
+  signal: AbortSignal;
+  /** A line about a step that takes its time. */
+  log: (line: string) => void;
+  /** How far it is; called every second. */
+  progress?: ((text: string) => void) | undefined;
+}
+
 /** 5 min: a machine that has just booted may be updating itself, and downloads take their time. */
 const APT_TIMEOUT_MS = 300_000;
 
@@ -45,7 +54,7 @@ const APT_TIMEOUT_MS = 300_000;
  */
 export async function installSystemPackages(
   wanted: readonly SystemPackage[],
-  { signal, log }: { signal: AbortSignal; log: (line: string) => void },
+  { signal, log }: PreparationOptions,
 ): Promise<void> {
   const missing = await missingPackages(wanted);
   if (missing.length === 0) return;

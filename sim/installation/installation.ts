@@ -1,11 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { RoomAgentDispatch, RoomConfiguration } from 'livekit-server-sdk';
 import { openAdminStore } from '../../src/ledger/admin_store.ts';
 import type { ContactInput, StoredEvent } from '../../src/store/store.ts';
 import { livekitApi, type LiveKitApi } from '../../src/telephony/livekit_api.ts';
-import { provisionInbound } from '../../src/telephony/provisioning.ts';
-import type { Stack } from '../../stack/stack.ts';
 import { CrmBackend } from '../crm/crm_backend.ts';
 import type { SimContact } from '../crm/contact_book.ts';
 import type { Call } from '../phone/call.ts';
@@ -18,8 +17,17 @@ import { type LogLine, WorkerProcess } from './worker_process.ts';
 export const SIM_SECRET = 'a-made-up-secret-for-the-stand-ins';
 const SIM_MODEL_KEY = 'a-made-up-key-for-the-stand-in';
 
+/** Where a running stack is, and its keys; unlike `Stack` it can cross processes. */
+export interface StackAccess {
+  /** `ws://…` */
+  url: string;
+  sip: { host: string; port: number };
+  apiKey: string;
+  apiSecret: string;
+}
+
 export interface InstallationOptions {
-  stack: Stack;
+  stack: StackAccess;
   /** The dialled number; one installation a number, so that many can share a stack. */
   number: string;
   /** YAML; the model stand-in's part. */
@@ -39,6 +47,8 @@ export interface InstallationOptions {
   onLogLine?: (line: LogLine) => void;
 }
 
+const RINGING_TIMEOUT_IN_SECONDS = 25;
+
 const GREETER = `name: Front desk
 prompt: |
   You are the front desk of Northwind. The caller is {{customerName}}.
@@ -52,7 +62,7 @@ silence: { prompt_after_s: 0, hang_up_after_s: 0 }
  * and the bench are made of these.
  */
 export class Installation {
-  readonly stack: Stack;
+  readonly stack: StackAccess;
   readonly number: string;
   readonly dataDir: string;
   readonly livekit: LiveKitApi;
@@ -110,16 +120,22 @@ export class Installation {
     return `callwire-${this.number.replace(/\D/g, '')}`;
   }
 
+  /** A trunk and a rule of its own: what `npm run sip:setup` makes, but many beside each other. */
   async provision(): Promise<void> {
-    await provisionInbound(this.livekit.sip, {
-      numbers: [this.number],
-      allowedAddresses: [],
-      username: undefined,
-      password: undefined,
-      agentName: this.agentName,
-      open: true,
-      name: this.agentName,
+    const { sip } = this.livekit;
+    const trunk = await sip.createSipInboundTrunk(this.agentName, [this.number], {
+      ringingTimeout: RINGING_TIMEOUT_IN_SECONDS,
     });
+    await sip.createSipDispatchRule(
+      { type: 'individual', roomPrefix: 'call' },
+      {
+        name: this.agentName,
+        trunkIds: [trunk.sipTrunkId],
+        roomConfig: new RoomConfiguration({
+          agents: [new RoomAgentDispatch({ agentName: this.agentName })],
+        }),
+      },
+    );
   }
 
   async startWorker(env: Record<string, string> = {}): Promise<WorkerProcess> {

@@ -1,8 +1,8 @@
 import type { JobRequest } from '@livekit/agents';
 import type { Logger } from 'pino';
+import { toE164 } from '../config/phone_number.ts';
 import { newId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { toE164 } from '../config/phone_number.ts';
 import { deleteRoom, type LiveKitApi } from '../telephony/livekit_api.ts';
 import { event } from './call_journal.ts';
 

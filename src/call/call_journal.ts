@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Contact } from '../crm/crm.ts';
+import type { EndReason, EventData, EventType } from '../events/catalogue.ts';
 import { type EventId, newId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { EndReason, EventData, EventType } from '../events/catalogue.ts';
 import type { Append, CallOpening, FactDraft, JobDraft } from '../store/store.ts';
 
 export type ContextState = 'ready' | 'pending' | 'none';

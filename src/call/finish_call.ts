@@ -2,8 +2,8 @@ import { RoomEvent } from '@livekit/rtc-node';
 import type { EndReason } from '../events/catalogue.ts';
 import type { LedgerClient } from '../ledger/client.ts';
 import { deleteRoom } from '../telephony/livekit_api.ts';
-import { playTechnicalDifficulties } from './spoken_notice.ts';
 import type { LiveCall } from './live_call.ts';
+import { playTechnicalDifficulties } from './spoken_notice.ts';
 import { sessionUsage } from './usage.ts';
 
 /** Deadlines, so that nothing outside can keep a dead call alive. */
@@ -40,7 +40,9 @@ export async function finishCall(
         within(SESSION_LIMIT_MS, call.session?.close() ?? call.model?.discard()),
       ),
     ]);
-    const failed = answered ? null : { sipStatus: reason === 'caller_hung_up' ? CANCELLED : REFUSED };
+    const failed = answered
+      ? null
+      : { sipStatus: reason === 'caller_hung_up' ? CANCELLED : REFUSED };
     await quietly(log, 'writing the end failed', () =>
       journal.ended(reason, failed, sessionUsage(call)),
     );
@@ -49,7 +51,9 @@ export async function finishCall(
       within(SESSION_LIMIT_MS, call.session?.close()),
     );
   }
-  await quietly(log, 'leaving the ledger failed', () => ledger.close({ deadlineMs: LEDGER_LIMIT_MS }));
+  await quietly(log, 'leaving the ledger failed', () =>
+    ledger.close({ deadlineMs: LEDGER_LIMIT_MS }),
+  );
   const duration = call.answeredAt === undefined ? 0 : Date.now() - call.answeredAt;
   log.info({ end_reason: reason, answered, duration_ms: duration, owned }, 'call ended');
   job.shutdown(reason);

@@ -17,6 +17,7 @@ import { Announcer } from './announcer.ts';
 import { CallEnded, CallEnding } from './call_ending.ts';
 import { CallJournal, type ContextState } from './call_journal.ts';
 import type { CallRuntime } from './call_runtime.ts';
+import { toolContext } from './call_tool_context.ts';
 import { type CallerContext, loadCallerContext } from './caller_context.ts';
 import { createSession, cutOffAtOnce, startSession } from './caller_session.ts';
 import { converse } from './conversation.ts';
@@ -25,7 +26,6 @@ import { instructions } from './instructions.ts';
 import { contactInHand, type LiveCall } from './live_call.ts';
 import { ModelTools } from './model_tools.ts';
 import { CallModel } from './realtime_model.ts';
-import { toolContext } from './call_tool_context.ts';
 
 /** The room exists because a phone joined it: the phone is there, or it has already given up. */
 const CALLER_LIMIT_MS = 5_000;

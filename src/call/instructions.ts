@@ -14,7 +14,9 @@ export function firstMessage(call: LiveCall): string | undefined {
 }
 
 /** The transfers of the profile with their announcements filled in. */
-export function transfers(call: LiveCall): Record<string, { to: string; say?: string | undefined }> {
+export function transfers(
+  call: LiveCall,
+): Record<string, { to: string; say?: string | undefined }> {
   const filled = Object.entries(call.profile?.transfers ?? {}).map(([name, { to, say }]) => {
     return [name, { to, say: say && renderTemplate(say, variables(call)) }] as const;
   });

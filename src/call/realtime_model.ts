@@ -1,4 +1,4 @@
-import { AudioByteStream, llm } from '@livekit/agents';
+import { AudioByteStream, type llm } from '@livekit/agents';
 import * as openai from '@livekit/agents-plugin-openai';
 import WebSocket from 'ws';
 import { CallwireError } from '../errors.ts';
@@ -28,7 +28,10 @@ export class CallModel extends openai.realtime.RealtimeModel {
       modalities: ['audio'],
       ...(options.language
         ? {
-            inputAudioTranscription: { model: 'gpt-4o-mini-transcribe', language: options.language },
+            inputAudioTranscription: {
+              model: 'gpt-4o-mini-transcribe',
+              language: options.language,
+            },
           }
         : {}),
     });

@@ -1,11 +1,16 @@
-import { mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { makeDataDir } from './data_dir.ts';
 import { localLivekitKeys } from './livekit_keys.ts';
 
-const dataDir = () => join(mkdtempSync(join(tmpdir(), 'callwire-keys-')), 'data');
+function dataDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'callwire-keys-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  return join(dir, 'data');
+}
 
 test('keys are made once, for the owner only', () => {
   const dir = dataDir();
@@ -42,7 +47,8 @@ test('commands that start together agree on the keys', async () => {
 });
 
 test('a damaged file is an error that does not quote it', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'callwire-keys-'));
+  const dir = dataDir();
+  makeDataDir(dir);
   writeFileSync(join(dir, 'livekit-keys.json'), '{"apiKey":"made-up","apiSecret":"made-up"');
   expect(() => localLivekitKeys(dir)).toThrow(/^livekit-keys.json does not hold/);
 });

@@ -24,6 +24,8 @@ export class LogStream implements DestinationStream {
   #lines: string[] = [];
   #waiting = 0;
   #dropped = 0;
+  /** The chunk that a full pipe did not take, until it is tried again. */
+  #refused: Buffer | null = null;
   #state: 'idle' | 'writing' | 'broken' = 'idle';
 
   constructor(fd: number) {
@@ -49,9 +51,11 @@ export class LogStream implements DestinationStream {
   }
 
   #writeRest(chunk: Buffer): void {
+    this.#refused = null;
     write(this.#fd, chunk, (error, written) => {
       if (error && isBusy(error)) {
         // Not kept alive for a reader that does not read: the flush at exit tries again.
+        this.#refused = chunk;
         setTimeout(() => this.#writeRest(chunk), RETRY_MS).unref();
       } else if (error) {
         this.#breakOff();
@@ -82,12 +86,12 @@ export class LogStream implements DestinationStream {
   /** The chunk under way needs no help: Node waits for its thread pool before it exits. */
   #flushAtExit(): void {
     const deadline = Date.now() + MAX_EXIT_FLUSH_MS;
-    let rest: Buffer | null = null;
+    let rest = this.#refused;
     while (this.#state !== 'broken' && Date.now() < deadline) {
       rest ??= this.#takeChunk();
       if (!rest) return;
       try {
-        const written = writeSync(this.#fd, rest);
+        const written: number = writeSync(this.#fd, rest);
         rest = written < rest.length ? rest.subarray(written) : null;
       } catch (error) {
         if (isBusy(error)) pause(RETRY_MS);

@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -8,9 +8,9 @@ import { loadProfiles, type Profiles } from './profiles.ts';
 const MINIMAL = 'name: Front desk\nprompt: Be kind.\n';
 
 async function load(files: Record<string, string>): Promise<Profiles> {
-  const dir = await mkdtemp(join(tmpdir(), 'callwire-profiles-'));
-  for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
-  return loadProfiles(dir);
+  await using dir = await mkdtempDisposable(join(tmpdir(), 'callwire-profiles-'));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(dir.path, name), text);
+  return await loadProfiles(dir.path);
 }
 
 /** The lines of the error, without the folder. */

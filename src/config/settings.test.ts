@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CallwireError } from '../errors.ts';
 import { applyDotEnv } from './dot_env.ts';
 import { loadSettings } from './settings.ts';
@@ -10,6 +10,7 @@ let cwd: string;
 beforeEach(() => {
   cwd = mkdtempSync(join(tmpdir(), 'callwire-settings-'));
 });
+afterEach(() => rmSync(cwd, { recursive: true }));
 
 const load = (env: NodeJS.ProcessEnv = {}) => loadSettings({ env, cwd });
 

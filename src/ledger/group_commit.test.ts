@@ -60,12 +60,28 @@ describe('GroupCommit', () => {
     expect(fake.committed.slice(-2)).toEqual([poison.events[0].id, behind.events[0].id]);
   });
 
-  it('answers `refused` where the store says that an append can never succeed', async () => {
+  /*
+   * A database that has become read-only rejects with an error that is not retryable, for a reader
+   * that asked it something. Once that was taken for a verdict on the append: a batch of one was
+   * answered `refused`, its writer dropped it from the spool, and it was gone.
+   */
+  it('takes no rejection for a refusal, also where the error says not to retry', async () => {
     const { fake, commits } = setUp();
-    fake.failWith(new CallwireError('STORE_INVALID', 'no such thing'));
-    await expect(commits.append(opening(newId('call')), 'a')).resolves.toMatchObject({
+    const callId = newId('call');
+    fake.failWith(new CallwireError('STORE_NOT_WRITABLE', 'read-only', { retryable: false }));
+    const result = commits.append(opening(callId), 'a');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(fake.committed).toEqual([]);
+    fake.failWith(null);
+    expect(await result).toEqual({ status: 'appended' });
+    expect(fake.types(callId)).toEqual(['call.started']);
+  });
+
+  it('passes on what the store refuses', async () => {
+    const { commits } = setUp();
+    await expect(commits.append(utterance(newId('call'), 'a'), 'a')).resolves.toMatchObject({
       status: 'refused',
-      code: 'STORE_INVALID',
+      code: 'CALL_UNKNOWN',
     });
   });
 

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { logger } from '../config/log.ts';
-import { isCallwireError } from '../errors.ts';
 import type { Append, AppendResult, LedgerStore } from '../store/store.ts';
 
 /** Bounds one transaction, so that a long outage is worked off in steps that others can pass. */
@@ -39,7 +38,9 @@ export interface GroupCommitOptions {
  * ```
  *
  * A failing store loses and reorders nothing: the batch stays at the head and its ids make the
- * repetition harmless. When a batch fails twice its entries are tried one by one, so that one
+ * repetition harmless. That goes for every rejection, `retryable` or not: what is wrong with an append
+ * the store answers as `refused`, and a rejection (database not writable, thread lost) is about the
+ * store and must not cost the append its place in the spool. When a batch fails twice its entries are tried one by one, so that one
  * append the store chokes on holds up only its own lane. Nothing is acknowledged meanwhile; the
  * writers spool.
  */
@@ -59,7 +60,7 @@ export class GroupCommit {
   }
 
   /**
-   * Resolves when the append is committed or can never be. Never rejects; stays open for as long
+   * Resolves when the append is committed, fenced or refused. Never rejects; stays open for as long
    * as the store fails, and for good once closed, so its caller must have a spool or a deadline.
    */
   append(append: Append, lane: unknown): Promise<AppendResult> {
@@ -110,11 +111,6 @@ export class GroupCommit {
       results = await this.#store.append(batch.map((entry) => entry.append));
       if (results.length !== batch.length) throw new Error('the store lost count of a batch');
     } catch (error) {
-      const [only] = batch;
-      if (batch.length === 1 && only && isCallwireError(error) && !error.retryable) {
-        only.settle({ status: 'refused', code: error.code, message: error.message });
-        return [];
-      }
       const now = performance.now();
       if (now - this.#complainedAt > COMPLAIN_EVERY_MS) {
         this.#complainedAt = now;

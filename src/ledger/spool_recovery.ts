@@ -40,7 +40,8 @@ interface Found {
  * file that is read twice, or of which half had been acknowledged, changes nothing. A file is
  * removed once the store has committed all of it and its process is dead.
  *
- * Rejects with the store's error; what has been taken by then is taken, and the next run goes on.
+ * Goes through all files, then rejects with the store's first error; what has been taken is taken, and
+ * the next run goes on. One file the store chokes on must not keep the others from it.
  */
 export async function recoverSpools(
   store: Pick<LedgerStore, 'append'>,
@@ -49,17 +50,25 @@ export async function recoverSpools(
 ): Promise<Recovered> {
   const isAlive = options.isAlive ?? processAlive;
   const total: Recovered = { files: 0, appends: 0, setAside: 0 };
+  const failures: unknown[] = [];
   for (const file of await listSpools(dir)) {
     if (options.callId !== undefined && file.owner !== options.callId) continue;
     const alive = isAlive(file.pid);
     if (alive && options.deadOnly) continue;
-    const taken = await recoverFile(store, join(dir, file.name), alive);
+    let taken: Awaited<ReturnType<typeof recoverFile>>;
+    try {
+      taken = await recoverFile(store, join(dir, file.name), alive);
+    } catch (error) {
+      failures.push(error);
+      continue;
+    }
     if (!taken) continue;
     total.files++;
     total.appends += taken.appends;
     total.setAside += taken.setAside;
   }
   if (total.files > 0) logger('ledger').info({ ...total }, 'spools taken in');
+  if (failures.length > 0) throw failures[0];
   return total;
 }
 

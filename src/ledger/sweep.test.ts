@@ -159,4 +159,34 @@ describe('Sweeper', () => {
     sweeper.start();
     await vi.waitFor(() => expect(fake.types(callId)).toContain('call.ended'));
   });
+
+  it('ends a call also when the store chokes on its spool, and the other calls first', async () => {
+    const { fake, sweeper, open, abandon, spoolDir } = await setUp();
+    const [callId, other] = [await open(), await open()];
+    const poison = utterance(callId, 'poison');
+    await mkdir(spoolDir);
+    const line = spoolLine(JSON.stringify(poison));
+    await writeFile(join(spoolDir, `${callId}.${process.pid}.1.ndjson`), line);
+    fake.chokeOn((append) => append.events?.[0]?.id === poison.events[0].id);
+    await abandon(callId);
+    await abandon(other);
+    sweeper.start();
+    await vi.waitFor(() => expect(fake.types(other)).toContain('call.ended'));
+    await vi.waitFor(() => expect(fake.types(callId)).toContain('call.ended'));
+  });
+
+  it('is not held up by a release that heeds no signal when it is closed', async () => {
+    const called = Promise.withResolvers<void>();
+    const releaseRoom = () => {
+      called.resolve();
+      return new Promise<void>(() => {});
+    };
+    const { fake, sweeper, open, abandon } = await setUp({ releaseRoom });
+    const callId = await open();
+    await abandon(callId);
+    sweeper.start();
+    await called.promise;
+    await sweeper.close();
+    expect(fake.types(callId)).toEqual(['call.started']);
+  });
 });

@@ -10,6 +10,11 @@ import { recoverSpools } from './spool_recovery.ts';
 const SWEEP_EVERY_MS = 5_000;
 /** So many calls are brought to their end at a time; a crashed worker leaves MAX_CALLS of them. */
 const MAX_AT_ONCE = 50;
+/**
+ * A store that is down refuses the takeover too. One that works, but not for this spool, must not
+ * keep the call from its end for ever; what the spool holds is then taken later, as late.
+ */
+const SPOOL_TRIES = 3;
 /** One try to free a room. With the longest pause it has to fit into a lease. */
 const RELEASE_TIMEOUT_MS = 10_000;
 const RELEASE_PAUSE_MAX_MS = 10_000;
@@ -58,6 +63,8 @@ export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #log = logger('sweep');
   readonly #closing = new AbortController();
+  /** How often the spool of a call could not be taken in. */
+  readonly #unheard = new Map<string, number>();
   readonly #busy = new Map<string, Promise<void>>();
   #timer: NodeJS.Timeout | null = null;
   #sweeping: Promise<void> | null = null;
@@ -100,7 +107,9 @@ export class Sweeper {
 
   async #sweep(): Promise<void> {
     const { store, spoolDir } = this.#options;
-    await recoverSpools(store, spoolDir, { deadOnly: true });
+    await recoverSpools(store, spoolDir, { deadOnly: true }).catch((err: unknown) =>
+      this.#log.error({ err }, 'not all spools could be taken in, will be repeated'),
+    );
     const room = MAX_AT_ONCE - this.#busy.size;
     if (room <= 0) return;
     for (const { id } of await store.abandonedCalls(room)) {
@@ -115,7 +124,15 @@ export class Sweeper {
   async #endCall(callId: string): Promise<void> {
     const { store, spoolDir } = this.#options;
     // Once more and only now: the process may have died, with its last words, behind the first look.
-    await recoverSpools(store, spoolDir, { callId });
+    try {
+      await recoverSpools(store, spoolDir, { callId });
+    } catch (error) {
+      const tries = (this.#unheard.get(callId) ?? 0) + 1;
+      this.#unheard.set(callId, tries);
+      if (tries < SPOOL_TRIES) throw error;
+      this.#log.error({ err: error, callId }, 'ending a lost call without the rest of its spool');
+    }
+    this.#unheard.delete(callId);
     const taken = await store.takeOver(callId, LEASE_MS);
     if (!taken) return;
     const { call, lease } = taken;
@@ -180,4 +197,12 @@ export class Sweeper {
     const events = await this.#options.store.listCallEvents(callId);
     return events.some((event) => event.type === 'call.failed');
   }
+}
+
+/** For work that may not heed its signal: a hanging request must not hang the sweep. */
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }

@@ -1,9 +1,9 @@
 import {
   DisconnectReason,
+  ParticipantKind,
   type RemoteParticipant,
   type Room,
   RoomEvent,
-  ParticipantKind,
 } from '@livekit/rtc-node';
 import { toE164 } from '../config/phone_number.ts';
 
@@ -41,8 +41,7 @@ export function readSipCaller(participant: RemoteParticipant): SipCaller {
 
 /** The phone in the room, as soon as it is there; agents and browsers are passed over. */
 export function waitForSipParticipant(room: Room, signal: AbortSignal): Promise<RemoteParticipant> {
-  const isPhone = (participant: RemoteParticipant) =>
-    participant.info.kind === ParticipantKind.SIP;
+  const isPhone = (participant: RemoteParticipant) => participant.info.kind === ParticipantKind.SIP;
   return new Promise((resolve, reject) => {
     const stop = () => {
       room.off(RoomEvent.ParticipantConnected, onJoin);

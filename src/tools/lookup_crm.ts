@@ -35,15 +35,15 @@ export function lookupCrm(context: ToolContext): Tool<typeof parameters> {
     const expired = new Promise<never>((_, reject) => {
       limit.addEventListener('abort', () => reject(limit.reason), { once: true });
     });
-    Promise.race([find(limit), expired]).then(spoken, (): Outcome => ({ status: 'not_available' })).then(
-      (outcome) => {
+    Promise.race([find(limit), expired])
+      .then(spoken, (): Outcome => ({ status: 'not_available' }))
+      .then((outcome) => {
         if (context.signal.aborted) return;
         context.announce(
           `The look-up you started has finished: ${JSON.stringify(outcome)}. ` +
             'Tell the caller what matters of it in one sentence, or say that it is not available now.',
         );
-      },
-    );
+      });
   };
 
   const lookUp = (asked: string | undefined): Outcome => {

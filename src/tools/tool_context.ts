@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { CrmNote } from '../crm/crm.ts';
-import type { ReferOutcome } from '../telephony/refer.ts';
 import type { JobDraft } from '../store/store.ts';
+import type { ReferOutcome } from '../telephony/refer.ts';
 
 /**
  * What the tools need of a call, declared here by the user of it; `src/call` provides it, tests use

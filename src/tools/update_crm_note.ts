@@ -14,7 +14,8 @@ const parameters = z.object({
 export function updateCrmNote(context: ToolContext): Tool<typeof parameters> {
   return {
     name: 'update_crm_note',
-    description: "Add a note to the caller's record. Answers at once; the note is kept for certain.",
+    description:
+      "Add a note to the caller's record. Answers at once; the note is kept for certain.",
     parameters,
     async run({ note }, { toolCallId }) {
       const result = { status: 'saved' };

@@ -1,0 +1,55 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeDataDir } from '../src/config/data_dir.ts';
+import { CallwireError, isCallwireError } from '../src/errors.ts';
+import { type DataDirLock, lockDataDir } from '../src/store/data_dir_lock.ts';
+import type { StackConfigs } from './configs.ts';
+
+/** `stack/` in DATA_DIR: configurations and logs of the one stack that runs with it. */
+export interface StackFolder {
+  path: string;
+  /** Writes the configurations, and says where. */
+  write(configs: StackConfigs): Record<keyof StackConfigs, string>;
+  /** Lets the next stack in. */
+  release(): void;
+}
+
+const FILE_NAMES: Record<keyof StackConfigs, string> = {
+  redis: 'redis.conf',
+  livekitServer: 'livekit.yaml',
+  livekitSip: 'livekit-sip.yaml',
+};
+
+/** Throws `STACK_FOLDER_IN_USE` while another stack has it: their logs would be mixed. */
+export function openStackFolder(dataDir: string): StackFolder {
+  makeDataDir(dataDir);
+  const path = join(dataDir, 'stack');
+  const lock = lockFolder(path);
+  return {
+    path,
+    write(configs) {
+      const paths = {} as Record<keyof StackConfigs, string>;
+      for (const name of Object.keys(FILE_NAMES) as (keyof StackConfigs)[]) {
+        paths[name] = join(path, FILE_NAMES[name]);
+        // The secret in it signs every token. The mode is for new files only, so it is set again.
+        writeFileSync(paths[name], configs[name], { mode: 0o600 });
+        chmodSync(paths[name], 0o600);
+      }
+      return paths;
+    },
+    release: () => lock.release(),
+  };
+}
+
+function lockFolder(path: string): DataDirLock {
+  try {
+    return lockDataDir(path);
+  } catch (error) {
+    if (!isCallwireError(error) || error.code !== 'DATA_DIR_LOCKED') throw error;
+    throw new CallwireError(
+      'STACK_FOLDER_IN_USE',
+      `A local stack is running with this DATA_DIR: ${error.message}`,
+      { remedy: 'Use that one, or end it, or start this one with another DATA_DIR.' },
+    );
+  }
+}

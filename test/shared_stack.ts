@@ -1,0 +1,24 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import type { StackAccess } from '../sim/installation/installation.ts';
+import { freePorts, startStack } from '../stack/stack.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    stack: StackAccess;
+  }
+}
+
+/** One local stack for all tests of the running system: each has a phone number of its own on it. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'callwire-stack-'));
+  const keys = { apiKey: 'test', apiSecret: 'a-made-up-secret-of-enough-characters' };
+  const stack = await startStack({ ports: await freePorts(), dataDir, keys, log: console.log });
+  project.provide('stack', { url: stack.url, sip: stack.sip, ...keys });
+  return async () => {
+    await stack.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+}
