@@ -8,6 +8,7 @@ export default defineConfig({
           name: 'unit',
           include: ['{agent,src,sim,stack,bench}/**/*.test.ts'],
           testTimeout: 20_000,
+          env: { LOG_LEVEL: 'silent' },
         },
       },
       {

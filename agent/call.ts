@@ -1,6 +1,6 @@
 import { defineAgent, type JobContext, type JobProcess } from '@livekit/agents';
-import { answerCall } from '../src/call/inbound_call.ts';
 import type { CallRuntime } from '../src/call/call_runtime.ts';
+import { answerCall } from '../src/call/inbound_call.ts';
 import { logger } from '../src/config/log.ts';
 import { loadProfiles } from '../src/config/profiles.ts';
 import { loadSettings } from '../src/config/settings.ts';

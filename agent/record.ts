@@ -27,7 +27,7 @@ const HOST_STOP_LIMIT_MS = 2_000;
 const COMMIT_STOP_LIMIT_MS = 5_000;
 const DELIVERY_STOP_LIMIT_MS = 5_000;
 
-/** Below the 30 s after which the host gives a request up; the client asks again. */
+/** Long enough to cost nothing, short enough that a lost answer is asked for again soon. */
 const LONG_POLL_MS = 20_000;
 
 /** Everything durable in the worker's main process: store, ledger, deliveries. */
@@ -58,6 +58,7 @@ export async function startRecord(settings: Settings, livekit: LiveKitApi): Prom
     store,
     ledger,
     spoolDir: spools,
+    // Its own requests give up after 5 s, before the sweep does.
     releaseRoom: ({ room }) => deleteRoom(livekit.rooms, room),
   });
   try {

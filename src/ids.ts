@@ -1,7 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
 
 /** Which kind of thing an id names; the prefix is part of the contract. */
-export type IdPrefix = 'call' | 'evt' | 'dlv' | 'job' | 'whe' | 'trg' | 'con' | 'note' | 'msg' | 'fct';
+export type IdPrefix =
+  | 'call'
+  | 'evt'
+  | 'dlv'
+  | 'job'
+  | 'whe'
+  | 'trg'
+  | 'con'
+  | 'note'
+  | 'msg'
+  | 'fct';
 
 export type Id<P extends IdPrefix> = `${P}_${string}`;
 export type CallId = Id<'call'>;

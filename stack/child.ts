@@ -11,7 +11,7 @@ export interface ChildOptions {
   args: readonly string[];
   /** Takes stdout and stderr; what an earlier run left there is overwritten. */
   logFile: string;
-  /** Asked for twice, two seconds apart, before SIGKILL. */
+  /** Sent twice, half a second apart, before SIGKILL. */
   stopSignal: NodeJS.Signals;
 }
 
@@ -23,7 +23,7 @@ export interface Child {
   isRunning(): boolean;
   /** The end of its log, for an error message. */
   logTail(): Promise<string>;
-  /** Resolves when it is gone: at the latest 4 s and a SIGKILL later. */
+  /** Resolves when it is gone: at the latest after 3.5 s and a SIGKILL. */
   stop(): Promise<void>;
 }
 
@@ -62,17 +62,18 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     isRunning,
     logTail: () => tailOf(logFile),
     async stop() {
-      for (const signal of [stopSignal, stopSignal, 'SIGKILL'] as const) {
+      for (const [signal, patienceMs] of [
+        [stopSignal, 500],
+        [stopSignal, 3_000],
+        ['SIGKILL', 10_000],
+      ] as const) {
         if (!isRunning()) return;
         child.kill(signal);
-        const patience = new AbortController();
-        await Promise.race([
-          exited,
-          sleep(2_000, undefined, { signal: patience.signal }).catch(() => {}),
-        ]);
-        patience.abort();
+        const over = new AbortController();
+        const patience = sleep(patienceMs, undefined, { signal: over.signal }).catch(() => {});
+        await Promise.race([exited, patience]);
+        over.abort();
       }
-      await exited;
     },
   };
 }

@@ -82,7 +82,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       name: 'livekit-server',
       program: programs.livekitServer,
       args: ['--config', files.livekitServer],
-      // The first waits for participants to leave, the second does not.
+      // The first lets the participants leave, the second does not wait for them. One that comes in
+      // the first instants of its life is forgotten (seen), so it takes a second one there as well.
       stopSignal: 'SIGTERM',
       answers: livekitAnswers(ports.livekitPort),
       address: `ws://127.0.0.1:${ports.livekitPort}`,

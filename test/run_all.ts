@@ -15,7 +15,10 @@ interface Count {
 const CHECKS: readonly (readonly [string, readonly string[]])[] = [
   ['types', ['tsc', '--noEmit']],
   ['style', ['biome', 'check', '.']],
-  ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'agent', 'src', 'sim', 'stack']],
+  [
+    'layers',
+    ['depcruise', '--config', '.dependency-cruiser.cjs', 'agent', 'src', 'sim', 'stack', 'bench'],
+  ],
   ['configuration reference', ['node', 'src/config/generate_reference.ts', '--check']],
   ['event catalogue', ['node', 'src/events/generate_catalogue.ts', '--check']],
 ];

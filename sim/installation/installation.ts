@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { RoomAgentDispatch, RoomConfiguration } from 'livekit-server-sdk';
 import { openAdminStore } from '../../src/ledger/admin_store.ts';
 import type { ContactInput, StoredEvent } from '../../src/store/store.ts';
-import { livekitApi, type LiveKitApi } from '../../src/telephony/livekit_api.ts';
-import { CrmBackend } from '../crm/crm_backend.ts';
+import { type LiveKitApi, livekitApi } from '../../src/telephony/livekit_api.ts';
 import type { SimContact } from '../crm/contact_book.ts';
+import { CrmBackend } from '../crm/crm_backend.ts';
 import type { Call } from '../phone/call.ts';
 import { Phone } from '../phone/phone.ts';
 import { RealtimeServer } from '../realtime/server.ts';
@@ -213,7 +213,9 @@ export class Installation {
   /** LiveKit's rooms of this installation's calls that still exist. */
   async rooms(): Promise<string[]> {
     const ours = new Set((await this.events()).map(({ data }) => data.room));
-    return (await this.livekit.rooms.listRooms()).map(({ name }) => name).filter((r) => ours.has(r));
+    return (await this.livekit.rooms.listRooms())
+      .map(({ name }) => name)
+      .filter((r) => ours.has(r));
   }
 
   async stop(): Promise<void> {

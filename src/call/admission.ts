@@ -1,10 +1,10 @@
 import type { JobRequest } from '@livekit/agents';
 import type { Logger } from 'pino';
 import { toE164 } from '../config/phone_number.ts';
+import { draftEvent } from '../events/catalogue.ts';
 import { newId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { deleteRoom, type LiveKitApi } from '../telephony/livekit_api.ts';
-import { event } from './call_journal.ts';
 
 /**
  * Whether this worker takes a call, asked by LiveKit for each. LiveKit must always be able to ask:
@@ -46,6 +46,7 @@ export class Admission {
       await this.#refuse(job);
     } catch (error) {
       log.error({ err: error }, 'a job request could not be answered');
+      this.#arriving.delete(job.id);
       await job.reject().catch(() => undefined);
     }
   }
@@ -62,7 +63,6 @@ export class Admission {
     const room = job.room?.name ?? '';
     const caller = await this.#caller(room);
     const id = newId('call');
-    const now = Date.now();
     const recorded = ledger.append({
       callId: id,
       lease: 1,
@@ -74,11 +74,11 @@ export class Admission {
         agentId: agentFor(caller.to) ?? '',
         room,
         metadata: {},
-        time: now,
+        time: Date.now(),
       },
       events: [
-        event('call.failed', { sip_status: BUSY_HERE, reason: 'no_capacity' }, now),
-        event('call.ended', { end_reason: 'no_capacity' }, now),
+        draftEvent('call.failed', { sip_status: BUSY_HERE, reason: 'no_capacity' }),
+        draftEvent('call.ended', { end_reason: 'no_capacity' }),
       ],
     });
     recorded.catch((error: unknown) => log.error({ err: error }, 'a missed call is not recorded'));

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { Contact } from '../crm/crm.ts';
-import type { EndReason, EventData, EventType } from '../events/catalogue.ts';
-import { type EventId, newId } from '../ids.ts';
+import { draftEvent, type EndReason } from '../events/catalogue.ts';
+import { newId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Append, CallOpening, FactDraft, JobDraft } from '../store/store.ts';
+import type { Append, CallOpening, EventDraft, FactDraft, JobDraft } from '../store/store.ts';
 
 export type ContextState = 'ready' | 'pending' | 'none';
 
@@ -24,7 +24,10 @@ export class CallJournal {
   }
 
   started(opening: CallOpening): Promise<void> {
-    return this.#append({ open: opening, events: [event('call.started', {}, opening.time)] });
+    return this.#append({
+      open: opening,
+      events: [draftEvent('call.started', {}, { time: opening.time })],
+    });
   }
 
   /** What is known of the caller, each time that changes. */
@@ -35,11 +38,13 @@ export class CallJournal {
   }
 
   answered(ringMs: number, context: ContextState): Promise<void> {
-    return this.#append({ events: [event('call.answered', { ring_ms: ringMs, context })] });
+    return this.#append({ events: [draftEvent('call.answered', { ring_ms: ringMs, context })] });
   }
 
   transcript(role: 'agent' | 'caller', text: string, itemId: string): Promise<void> {
-    return this.#append({ events: [event('transcript.final', { role, text, item_id: itemId })] });
+    return this.#append({
+      events: [draftEvent('transcript.final', { role, text, item_id: itemId })],
+    });
   }
 
   /** A tool's call and its result with whatever it made happen, in one append. */
@@ -48,7 +53,7 @@ export class CallJournal {
     name: string;
     arguments: Record<string, unknown>;
     result: Record<string, unknown>;
-    events?: NewEvent[];
+    events?: EventDraft[];
     jobs?: JobDraft[];
   }): Promise<void> {
     const id = `${this.callId}:${entry.toolCallId}`;
@@ -61,13 +66,13 @@ export class CallJournal {
   }
 
   /** Something that came of a tool after it had answered. */
-  record(...events: NewEvent[]): Promise<void> {
+  record(...events: EventDraft[]): Promise<void> {
     return this.#append({ events });
   }
 
   /** Something the caller could notice broke. */
   error(code: string, message: string): Promise<void> {
-    return this.#append({ events: [event('call.error', { code, message })] });
+    return this.#append({ events: [draftEvent('call.error', { code, message })] });
   }
 
   usage(totals: Record<string, unknown>): Promise<void> {
@@ -81,9 +86,9 @@ export class CallJournal {
     failed: { sipStatus: number } | null,
     usage: Record<string, unknown> | null,
   ): Promise<void> {
-    const events: NewEvent[] = [];
-    if (failed) events.push(event('call.failed', { sip_status: failed.sipStatus, reason }));
-    events.push(event('call.ended', { end_reason: reason }));
+    const events: EventDraft[] = [];
+    if (failed) events.push(draftEvent('call.failed', { sip_status: failed.sipStatus, reason }));
+    events.push(draftEvent('call.ended', { end_reason: reason }));
     const facts: FactDraft[] = usage
       ? [{ id: newId('fct'), kind: 'usage', time: Date.now(), data: usage }]
       : [];
@@ -107,18 +112,4 @@ export class JournalError extends Error {
     super('the ledger did not take an append', { cause });
     this.name = 'JournalError';
   }
-}
-
-export interface NewEvent {
-  id: EventId;
-  type: EventType;
-  time: number;
-  data: Record<string, unknown>;
-}
-
-/** What the writer of an event gives: the fields the store does not derive. */
-type Given<T extends EventType> = Partial<EventData[T]>;
-
-export function event<T extends EventType>(type: T, data: Given<T>, time = Date.now()): NewEvent {
-  return { id: newId('evt'), type, time, data: data as Record<string, unknown> };
 }

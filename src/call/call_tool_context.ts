@@ -1,7 +1,6 @@
-import { newId } from '../ids.ts';
-import { refer } from '../telephony/refer.ts';
+import { derivedId } from '../ids.ts';
+import { type ReferOutcome, refer } from '../telephony/refer.ts';
 import type { ToolContext } from '../tools/tool_context.ts';
-import { event } from './call_journal.ts';
 import { sayGoodbye } from './conversation.ts';
 import { transfers } from './instructions.ts';
 import { contactInHand, type LiveCall } from './live_call.ts';
@@ -23,24 +22,34 @@ export function toolContext(call: LiveCall): ToolContext {
       if (!call.crm) return Promise.resolve(null);
       return call.crm.findByPhone(number, signal);
     },
-    record: ({ events = [], ...entry }) =>
-      journal.tool({ ...entry, events: events.map(({ type, data }) => event(type, data)) }),
-    recordEvent: ({ type, data }) => journal.record(event(type, data)),
+    record: (entry) => journal.tool(entry),
+    recordEvent: (event) => journal.record(event),
     noteJob: ({ text, toolCallId }) => {
-      const id = newId('job');
+      // The same for a repeated tool call, so that its note is written once.
+      const id = derivedId('job', call.startedAt, `${call.id} ${toolCallId} note`);
       const contactId = contactInHand(call)?.id ?? null;
       const body = { operation: 'note', id, contactId, phone, text, toolCallId };
       return { id, kind: 'crm_write', target: 'crm', body };
     },
     announce: (instructions) => void call.announcer?.reply(instructions),
-    refer: (to) =>
-      refer({
-        sip: call.livekit.sip,
-        room: call.job.room,
-        identity: call.caller?.identity ?? '',
-        to,
-      }),
+    refer: (to) => referPhone(call, to),
     end: (reason) => void ending.end(reason),
     sayGoodbye: () => sayGoodbye(call),
   };
+}
+
+/** Until the REFER's outcome is known, and for ever where it is not, the phone may leave for it. */
+async function referPhone(call: LiveCall, to: string): Promise<ReferOutcome> {
+  const { job, livekit, ending } = call;
+  const identity = call.caller?.identity ?? '';
+  call.transfer = 'pending';
+  const outcome = await refer({ sip: livekit.sip, room: job.room, identity, to });
+  if (outcome.outcome === 'failed') {
+    delete call.transfer;
+    // It left while the outcome was awaited, which nobody took for a hang-up then.
+    if (!job.room.remoteParticipants.has(identity)) void ending.end('caller_hung_up');
+  } else if (outcome.outcome === 'unconfirmed' && !outcome.callerGone) {
+    call.transfer = 'unconfirmed';
+  }
+  return outcome;
 }

@@ -7,7 +7,6 @@ import { newId } from '../ids.ts';
 import { LedgerClient } from '../ledger/client.ts';
 import { livekitApi } from '../telephony/livekit_api.ts';
 import {
-  departureOf,
   readSipCaller,
   waitForSipParticipant,
   waitUntilActive,
@@ -25,6 +24,7 @@ import { finishCall } from './finish_call.ts';
 import { instructions } from './instructions.ts';
 import { contactInHand, type LiveCall } from './live_call.ts';
 import { ModelTools } from './model_tools.ts';
+import { phoneLeft } from './phone_left.ts';
 import { CallModel } from './realtime_model.ts';
 
 /** The room exists because a phone joined it: the phone is there, or it has already given up. */
@@ -253,15 +253,10 @@ async function answer(call: LiveCall): Promise<void> {
 
 /** Everything outside that can end a call: the phone, the room, the worker, another owner. */
 function endWithTheWorld(call: LiveCall, ledger: LedgerClient): void {
-  const { job, ending, log } = call;
+  const { job, ending } = call;
   job.room.on(RoomEvent.ParticipantDisconnected, (participant) => {
     if (participant.identity !== call.caller?.identity) return;
-    const departure = departureOf(participant.disconnectReason);
-    log.info({ departure, reason: participant.disconnectReason }, 'the phone left');
-    if (departure === 'media_lost') void ending.end('media_lost');
-    else if (departure === 'removed') void ending.end('ended_by_api');
-    else if (departure === 'failed') void ending.end('error');
-    else void ending.end('caller_hung_up');
+    phoneLeft(call, participant.disconnectReason);
   });
   job.room.on(RoomEvent.Disconnected, () => void ending.end('media_lost'));
   // The channel to the worker closes when the worker is gone, however it went.

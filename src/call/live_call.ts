@@ -34,6 +34,8 @@ export interface LiveCall {
   agent?: voice.Agent;
   announcer?: Announcer;
   answeredAt?: number;
+  /** A REFER is under way, or one ended without anybody knowing how. */
+  transfer?: 'pending' | 'unconfirmed';
 }
 
 /** The contact in hand right now, for templates and look-ups. */

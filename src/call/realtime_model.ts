@@ -15,7 +15,7 @@ import { CallwireError } from '../errors.ts';
  * These are private parts of the plugin: `realtime_model.test.ts` fails when they change.
  */
 export class CallModel extends openai.realtime.RealtimeModel {
-  readonly #connection = new ModelConnection();
+  readonly #connection: ModelConnection;
   #early: llm.RealtimeSession | undefined;
 
   constructor(options: CallModelOptions) {
@@ -35,6 +35,7 @@ export class CallModel extends openai.realtime.RealtimeModel {
           }
         : {}),
     });
+    this.#connection = new ModelConnection({ ...CONNECTION_LIMITS, ...options.limits });
   }
 
   /**
@@ -77,8 +78,11 @@ export class CallModel extends openai.realtime.RealtimeModel {
 
   #newSession(): llm.RealtimeSession {
     const session = new CallModelSession(this) as unknown as llm.RealtimeSession;
-    // An emitter without an `error` listener throws; the agent session adds its own later.
-    session.on('error', () => undefined);
+    // An emitter without an `error` listener throws; the agent session adds its own later. One that
+    // dies before that must not be handed over: its end would be known to nobody.
+    session.on('error', ({ recoverable }) => {
+      if (!recoverable && this.#early === session) this.#early = undefined;
+    });
     return session;
   }
 }
@@ -91,6 +95,14 @@ export interface CallModelOptions {
   baseUrl: string;
   /** ISO 639-1, given to the transcription of the caller. */
   language?: string | undefined;
+  limits?: Partial<ConnectionLimits>;
+}
+
+export interface ConnectionLimits {
+  /** Within which a connection must stand, retries included: a caller waits. (Default: 8 s) */
+  budgetMs: number;
+  /** The pause before the second attempt; each further one is twice as long. (Default: 250 ms) */
+  firstRetryMs: number;
 }
 
 interface ModelTarget {
@@ -140,10 +152,8 @@ class CallModelSession extends PluginSession {
   }
 }
 
-/** Milliseconds within which a connection must stand, retries included: a caller is waiting. */
-const CONNECT_BUDGET_MS = 8_000;
+const CONNECTION_LIMITS: ConnectionLimits = { budgetMs: 8_000, firstRetryMs: 250 };
 const HANDSHAKE_TIMEOUT_MS = 5_000;
-const FIRST_RETRY_MS = 250;
 const MAX_RETRY_MS = 2_000;
 
 /** A connection that lived shorter than this did not serve anybody. */
@@ -151,11 +161,13 @@ const SHORT_LIVED_MS = 2_000;
 const MAX_SHORT_LIVED = 4;
 
 class ModelConnection {
+  readonly #limits: ConnectionLimits;
   readonly #first = Promise.withResolvers<void>();
   #openedAt = 0;
   #shortLived = 0;
 
-  constructor() {
+  constructor(limits: ConnectionLimits) {
+    this.#limits = limits;
     this.#first.promise.catch(() => undefined);
   }
 
@@ -164,17 +176,19 @@ class ModelConnection {
   }
 
   async open(target: ModelTarget): Promise<WebSocket> {
-    const deadline = Date.now() + CONNECT_BUDGET_MS;
     await this.#slowDownReconnects();
-    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
+    const { budgetMs, firstRetryMs } = this.#limits;
+    const deadline = Date.now() + budgetMs;
+    for (let wait = firstRetryMs; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
       try {
-        const socket = await connectOnce(target);
+        const left = Math.max(1, deadline - Date.now());
+        const socket = await connectOnce(target, Math.min(HANDSHAKE_TIMEOUT_MS, left));
         this.#openedAt = Date.now();
         this.#first.resolve();
         return socket;
       } catch (cause) {
         const error = cause as CallwireError;
-        if (!error.retryable || Date.now() + wait > deadline) {
+        if (!error.retryable || Date.now() + wait >= deadline) {
           this.#first.reject(error);
           throw error;
         }
@@ -192,15 +206,15 @@ class ModelConnection {
         remedy: 'Look at the status of the model provider, and at the quota of the key.',
       });
     }
-    if (this.#shortLived > 0) await pause(FIRST_RETRY_MS * 2 ** this.#shortLived);
+    if (this.#shortLived > 0) await pause(this.#limits.firstRetryMs * 2 ** this.#shortLived);
   }
 }
 
-function connectOnce({ url, apiKey }: ModelTarget): Promise<WebSocket> {
+function connectOnce({ url, apiKey }: ModelTarget, timeoutMs: number): Promise<WebSocket> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, {
       headers: { Authorization: `Bearer ${apiKey}`, 'User-Agent': 'Callwire' },
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      handshakeTimeout: timeoutMs,
     });
     // Stays for the socket's whole life: this is the listener that the plugin forgets.
     socket.on('error', (cause) => {

@@ -25,14 +25,19 @@ export function watchSilence(
   if (policy.promptAfterMs === null && policy.hangUpAfterMs === null) return;
   let quietSince: number | undefined;
   let prompted = false;
+  let hungUp = false;
   let timer: NodeJS.Timeout | undefined;
 
   const schedule = () => {
     clearTimeout(timer);
-    if (quietSince === undefined || signal.aborted) return;
+    if (quietSince === undefined || hungUp || signal.aborted) return;
     const quietFor = Date.now() - quietSince;
     const { promptAfterMs, hangUpAfterMs } = policy;
-    if (hangUpAfterMs !== null && quietFor >= hangUpAfterMs) return on.hangUp();
+    if (hangUpAfterMs !== null && quietFor >= hangUpAfterMs) {
+      // Once: the goodbye that follows changes the agent's state, which leads here again.
+      hungUp = true;
+      return on.hangUp();
+    }
     if (promptAfterMs !== null && !prompted && quietFor >= promptAfterMs) {
       prompted = true;
       on.prompt();

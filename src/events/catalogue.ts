@@ -167,7 +167,7 @@ export const EVENTS = {
   }),
   'call.transfer_failed': defineEvent({
     meaning: 'The other party could not be handed on and is still with the agent.',
-    when: 'The REFER has been refused or has timed out.',
+    when: 'The REFER has been refused, by the carrier or by the destination.',
     counter: 'call',
     status: 'emitted',
     data: z.object({

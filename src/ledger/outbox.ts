@@ -184,8 +184,8 @@ export class Outbox {
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#timer) clearTimeout(this.#timer);
-    await this.#writing;
-    await this.#spool.close();
+    // A disk that hangs has had its chance in `durable`; the process goes without it.
+    if (!this.#writing) await this.#spool.close();
   }
 
   #serialize(append: Append): string | CallwireError {

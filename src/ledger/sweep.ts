@@ -148,10 +148,8 @@ export class Sweeper {
     const giveUpAt = performance.now() + (this.#options.releaseGiveUpMs ?? RELEASE_GIVE_UP_MS);
     for (let pause = releasePauseMs; !closing.aborted; pause *= 2) {
       try {
-        await releaseRoom(
-          call,
-          AbortSignal.any([closing, AbortSignal.timeout(RELEASE_TIMEOUT_MS)]),
-        );
+        const limit = AbortSignal.any([closing, AbortSignal.timeout(RELEASE_TIMEOUT_MS)]);
+        await Promise.race([releaseRoom(call, limit), rejectedBy(limit)]);
         return 'done';
       } catch (err) {
         this.#log.warn({ err, callId: call.id }, 'room of a lost call could not be released');

@@ -1,7 +1,8 @@
+import type { ToolName } from '../config/profile_schema.ts';
 import { endCall } from './end_call.ts';
 import { lookupCrm } from './lookup_crm.ts';
 import { recordIntent } from './record_intent.ts';
-import type { Tool, ToolName } from './tool.ts';
+import type { Tool } from './tool.ts';
 import type { ToolContext } from './tool_context.ts';
 import { transferCall } from './transfer_call.ts';
 import { updateCrmNote } from './update_crm_note.ts';

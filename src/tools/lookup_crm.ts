@@ -47,7 +47,7 @@ export function lookupCrm(context: ToolContext): Tool<typeof parameters> {
   };
 
   const lookUp = (asked: string | undefined): Outcome => {
-    const phone = asked ? toE164(asked) : context.phone;
+    const phone = asked ? toE164(asked, { near: context.phone }) : context.phone;
     if (asked && phone !== context.phone) {
       if (context.lookup !== 'any') return { status: 'not_allowed' };
       if (!phone) return { status: 'not_found' };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { draftEvent } from '../events/catalogue.ts';
 import type { Tool } from './tool.ts';
 import type { ToolContext } from './tool_context.ts';
 
@@ -27,7 +28,7 @@ export function recordIntent(context: ToolContext): Tool<typeof parameters> {
         name: 'record_intent',
         arguments: { intent, ...(note ? { note } : {}) },
         result,
-        events: [{ type: 'intent.recorded', data }],
+        events: [draftEvent('intent.recorded', data)],
       });
       return { result };
     },

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { ToolName } from '../config/profile_schema.ts';
 
 /**
  * One of the tools of the model. A built-in tool answers at once: it never waits for the outside
@@ -13,16 +14,6 @@ export interface Tool<Arguments extends z.ZodObject = z.ZodObject> {
   /** Must not reject for reasons of the outside world: those are answers. */
   run(args: z.infer<Arguments>, call: ToolCall): Promise<ToolAnswer>;
 }
-
-export const TOOL_NAMES = [
-  'record_intent',
-  'lookup_crm',
-  'update_crm_note',
-  'transfer_call',
-  'end_call',
-] as const;
-
-export type ToolName = (typeof TOOL_NAMES)[number];
 
 export interface ToolCall {
   /** The model's id of this call; the ledger's is `{call_id}:{tool_call_id}`. */

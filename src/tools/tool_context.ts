@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { CrmNote } from '../crm/crm.ts';
-import type { JobDraft } from '../store/store.ts';
+import type { EventDraft, JobDraft } from '../store/store.ts';
 import type { ReferOutcome } from '../telephony/refer.ts';
 
 /**
@@ -27,10 +27,10 @@ export interface ToolContext {
     name: string;
     arguments: Record<string, unknown>;
     result: Record<string, unknown>;
-    events?: ToolEvent[];
+    events?: EventDraft[];
     jobs?: JobDraft[];
   }): Promise<void>;
-  recordEvent(event: ToolEvent): Promise<void>;
+  recordEvent(event: EventDraft): Promise<void>;
   /** The job that writes a note into the CRM. */
   noteJob(note: Pick<CrmNote, 'text'> & { toolCallId: string }): JobDraft;
   /** Gives the model something to tell the caller, at the next lull. */
@@ -39,11 +39,6 @@ export interface ToolContext {
   /** Ends the call; the first cause wins. */
   end(reason: 'agent_hung_up' | 'transferred' | 'transfer_unconfirmed'): void;
   sayGoodbye(): Promise<void>;
-}
-
-export interface ToolEvent {
-  type: 'intent.recorded' | 'call.transferred' | 'call.transfer_failed';
-  data: Record<string, unknown>;
 }
 
 export type KnownContact =

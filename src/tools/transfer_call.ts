@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { draftEvent } from '../events/catalogue.ts';
 import type { ReferOutcome } from '../telephony/refer.ts';
 import type { Tool, ToolCall } from './tool.ts';
 import type { ToolContext } from './tool_context.ts';
@@ -24,28 +25,22 @@ export function transferCall(context: ToolContext): Tool {
   });
   let busy: 'no' | 'referring' | 'unconfirmed' = 'no';
 
-  const settle = async (destination: string, outcome: ReferOutcome, toolCallId: string) => {
+  const settle = async (destination: string, outcome: ReferOutcome) => {
     if (outcome.outcome === 'failed') {
       busy = 'no';
-      await context.recordEvent({
-        type: 'call.transfer_failed',
-        data: {
-          destination,
-          sip_status: outcome.sipStatus,
-          reason: outcome.reason,
-          tool_call_id: toolCallId,
-        },
-      });
+      const { sipStatus: sip_status, reason } = outcome;
+      await context.recordEvent(
+        draftEvent('call.transfer_failed', { destination, sip_status, reason }),
+      );
       context.announce(
         `The transfer to "${destination}" did not work (${describeFailure(outcome.sipStatus)}). ` +
           'Tell the caller, and ask how else you can help.',
       );
       return;
     }
-    await context.recordEvent({
-      type: 'call.transferred',
-      data: { destination, outcome: outcome.outcome, tool_call_id: toolCallId },
-    });
+    await context.recordEvent(
+      draftEvent('call.transferred', { destination, outcome: outcome.outcome }),
+    );
     if (outcome.outcome === 'confirmed') {
       context.end('transferred');
     } else if (outcome.callerGone) {
@@ -61,7 +56,7 @@ export function transferCall(context: ToolContext): Tool {
     await Promise.race([call.replied, patience]);
     if (context.signal.aborted) return;
     const outcome = await context.refer(to);
-    await settle(destination, outcome, call.toolCallId);
+    await settle(destination, outcome);
   };
 
   return {

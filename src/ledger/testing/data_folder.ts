@@ -14,6 +14,10 @@ export interface DataFolder {
 /** A DATA_DIR of its own for one test, gone with it. */
 export async function dataFolder(): Promise<DataFolder> {
   const dataDir = await realpath(await mkdtemp(join(tmpdir(), 'callwire-ledger-')));
-  onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
-  return { dataDir, socketPath: await socketPath(dataDir), spoolDir: spoolDir(dataDir) };
+  const socket = await socketPath(dataDir);
+  onTestFinished(async () => {
+    await rm(dataDir, { recursive: true, force: true });
+    await rm(socket, { force: true }); // a host that was killed leaves it
+  });
+  return { dataDir, socketPath: socket, spoolDir: spoolDir(dataDir) };
 }
