@@ -29,25 +29,24 @@ export function transferCall(context: ToolContext): Tool {
     if (outcome.outcome === 'failed') {
       busy = 'no';
       const { sipStatus: sip_status, reason } = outcome;
+      context.announce(
+        `The transfer to "${destination}" did not work (${describeFailure(sip_status)}). ` +
+          'Tell the caller, and ask how else you can help.',
+      );
       await context.recordEvent(
         draftEvent('call.transfer_failed', { destination, sip_status, reason }),
       );
-      context.announce(
-        `The transfer to "${destination}" did not work (${describeFailure(outcome.sipStatus)}). ` +
-          'Tell the caller, and ask how else you can help.',
-      );
       return;
     }
-    await context.recordEvent(
-      draftEvent('call.transferred', { destination, outcome: outcome.outcome }),
-    );
-    if (outcome.outcome === 'confirmed') {
-      context.end('transferred');
-    } else if (outcome.callerGone) {
-      context.end('transfer_unconfirmed');
-    } else {
-      // The REFER is still pending at the carrier: starting another one could ring two people.
-      busy = 'unconfirmed';
+    // The REFER may still be pending at the carrier: starting another one could ring two people.
+    busy = 'unconfirmed';
+    try {
+      await context.recordEvent(
+        draftEvent('call.transferred', { destination, outcome: outcome.outcome }),
+      );
+    } finally {
+      if (outcome.outcome === 'confirmed') context.end('transferred');
+      else if (outcome.callerGone) context.end('transfer_unconfirmed');
     }
   };
 
@@ -67,7 +66,7 @@ export function transferCall(context: ToolContext): Tool {
     parameters,
     async run(args, call) {
       const destination = String(args.destination);
-      const target = context.transfers[destination];
+      const target = names.includes(destination) ? context.transfers[destination] : undefined;
       const result = !target
         ? { status: 'unknown_destination', destinations: names }
         : busy !== 'no'
@@ -78,16 +77,20 @@ export function transferCall(context: ToolContext): Tool {
             };
       const starts = result.status === 'transferring' && target !== undefined;
       if (starts) busy = 'referring';
-      await context.record({
-        toolCallId: call.toolCallId,
-        name: 'transfer_call',
-        arguments: { destination },
-        result,
-      });
+      try {
+        await context.record({
+          toolCallId: call.toolCallId,
+          name: 'transfer_call',
+          arguments: { destination },
+          result,
+        });
+      } catch (error) {
+        if (starts) busy = 'no';
+        throw error;
+      }
       if (starts) {
         transfer(destination, call, target.to).catch((error) => {
-          busy = 'no';
-          context.log.error({ err: error, destination }, 'transfer failed');
+          context.log.error({ err: error, destination }, 'a transfer is not recorded');
         });
       }
       return { result };
