@@ -43,22 +43,27 @@ export const LIVEKIT_SIP: GoProgram = {
   typicalBuildMs: 210_000,
 };
 
+/** A LiveKit program that is there already: on the PATH, else in the cache. */
+export function findGoProgram(program: GoProgram): string | undefined {
+  const cached = cachedProgram(program);
+  return findOnPath(program.name) ?? (isProgram(cached) ? cached : undefined);
+}
+
 /**
- * The path of a LiveKit program: from PATH, else from the cache, else built into it. Two starts at
- * a time build once: the second waits for the lock of the first.
+ * Builds a LiveKit program into the cache and says where it is. Two starts at a time build once:
+ * the second waits for the lock of the first.
  *
  * @throws `STACK_GO_MISSING`, `STACK_PACKAGES_MISSING`, `STACK_BUILD_FAILED`.
  */
-export async function goProgram(program: GoProgram, options: PreparationOptions): Promise<string> {
-  const onPath = findOnPath(program.name);
-  if (onPath) return onPath;
-  const installed = cachedProgram(program);
-  if (isProgram(installed)) return installed;
-
+export async function buildGoProgram(
+  program: GoProgram,
+  options: PreparationOptions,
+): Promise<string> {
   await installSystemPackages(program.needs, options);
   const go = findOnPath('go') ?? findOnPath('go', { path: '/usr/local/go/bin' });
   if (!go) throw goMissing(program);
 
+  const installed = cachedProgram(program);
   const lock = await lockBuilds(program, options);
   try {
     if (!isProgram(installed)) await build(program, { ...options, go, installed });

@@ -1,32 +1,46 @@
 import { Listr } from 'listr2';
-import { PREPARATIONS, type StackPrograms } from './programs.ts';
+import { PROGRAM_SOURCES, type StackPrograms } from './programs.ts';
 
 /** How often a log without a terminal hears of a build. */
 const PLAIN_INTERVAL_MS = 15_000;
 
 /**
- * Makes sure that everything a stack runs is there, with a line for each program and the time left
- * while one is built. Throws what `stackPrograms` throws.
+ * Makes sure that everything a stack runs is there, with a line for each program that is missing
+ * and the time left while it is built. Throws what `stackPrograms` throws.
  */
 export async function prepareStack({ signal }: { signal: AbortSignal }): Promise<StackPrograms> {
-  const found: Partial<StackPrograms> = {};
+  const programs: Partial<StackPrograms> = {};
+  for (const { name, find } of PROGRAM_SOURCES) {
+    const found = find();
+    if (found) programs[name] = found;
+  }
+
   const terminal = process.stdout.isTTY === true;
-  const tasks = PREPARATIONS.map(({ name, title, run }) => ({
+  const missing = PROGRAM_SOURCES.filter(({ name }) => !programs[name]);
+  const tasks = missing.map(({ name, title, get }) => ({
     title,
-    task: async (_: unknown, task: { output: string; title: string }) => {
+    task: async (_: unknown, task: { output: string }) => {
       const say = (text: string) => {
         task.output = text;
       };
-      found[name] = await run({
+      programs[name] = await get({
         signal,
         log: say,
         progress: terminal ? say : everyFew(PLAIN_INTERVAL_MS, say),
       });
-      task.title = `${title}: ${found[name]}`;
     },
   }));
-  await new Listr(tasks, { renderer: 'default', fallbackRenderer: 'simple' }).run();
-  return found as StackPrograms;
+  await new Listr(tasks, {
+    fallbackRenderer: 'simple',
+    rendererOptions: { timer: { condition: true, field: asMinutes } },
+    // Its own handler would end the process before what was started is stopped.
+    registerSignalListeners: false,
+  }).run();
+  return programs as StackPrograms;
+}
+
+function asMinutes(ms: number): string {
+  return `${(ms / 60_000).toFixed(1)} min`;
 }
 
 /** Passes on what comes at most once in so many ms, and nothing in the first ones. */

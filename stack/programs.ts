@@ -1,4 +1,4 @@
-import { goProgram, LIVEKIT_SERVER, LIVEKIT_SIP } from './go_program.ts';
+import { buildGoProgram, findGoProgram, LIVEKIT_SERVER, LIVEKIT_SIP } from './go_program.ts';
 import { findOnPath } from './path_lookup.ts';
 import { installSystemPackages, type PreparationOptions } from './system_packages.ts';
 
@@ -9,22 +9,25 @@ export interface StackPrograms {
   livekitSip: string;
 }
 
-/** One program at a time, so that a caller can show a line for each. */
-export interface Preparation {
+export interface ProgramSource {
   name: keyof StackPrograms;
   title: string;
-  run(options: PreparationOptions): Promise<string>;
+  /** Where it is, if it is there already. */
+  find(): string | undefined;
+  /** Gets it, and says where it is then. */
+  get(options: PreparationOptions): Promise<string>;
 }
 
 /**
- * One after the other: both LiveKit programs are built from many of the same packages, and a
- * compiler uses every core by itself.
+ * In the order in which they are got, one after the other: both LiveKit programs are built from
+ * many of the same packages, and the compiler uses every core by itself.
  */
-export const PREPARATIONS: readonly Preparation[] = [
+export const PROGRAM_SOURCES: readonly ProgramSource[] = [
   {
     name: 'redisServer',
     title: 'redis-server',
-    async run(options) {
+    find: () => findOnPath('redis-server'),
+    async get(options) {
       await installSystemPackages(['redis-server'], options);
       return findOnPath('redis-server')!;
     },
@@ -32,12 +35,14 @@ export const PREPARATIONS: readonly Preparation[] = [
   {
     name: 'livekitServer',
     title: `livekit-server ${LIVEKIT_SERVER.version}`,
-    run: (options) => goProgram(LIVEKIT_SERVER, options),
+    find: () => findGoProgram(LIVEKIT_SERVER),
+    get: (options) => buildGoProgram(LIVEKIT_SERVER, options),
   },
   {
     name: 'livekitSip',
     title: `livekit-sip ${LIVEKIT_SIP.version}`,
-    run: (options) => goProgram(LIVEKIT_SIP, options),
+    find: () => findGoProgram(LIVEKIT_SIP),
+    get: (options) => buildGoProgram(LIVEKIT_SIP, options),
   },
 ];
 
@@ -47,6 +52,6 @@ export const PREPARATIONS: readonly Preparation[] = [
  */
 export async function stackPrograms(options: PreparationOptions): Promise<StackPrograms> {
   const found: Partial<StackPrograms> = {};
-  for (const { name, run } of PREPARATIONS) found[name] = await run(options);
+  for (const { name, find, get } of PROGRAM_SOURCES) found[name] = find() ?? (await get(options));
   return found as StackPrograms;
 }

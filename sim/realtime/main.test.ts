@@ -57,5 +57,8 @@ describe('the command', () => {
     const child = run('--scenario', '/nowhere/at/all.yaml');
     expect(await text(child.stderr)).toContain('cannot read the scenario');
     expect(await exitCode(child)).toBe(1);
+    const wrong = run('--scenario', scenario('keypad'), '--fault', 'explode');
+    expect(await text(wrong.stderr)).toContain('A fault is one of refuse');
+    expect(await exitCode(wrong)).toBe(1);
   });
 });

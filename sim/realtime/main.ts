@@ -1,5 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isCallwireError } from '../../src/errors.ts';
+import { espeakVoice } from './espeak_voice.ts';
+import { type Fault, parseFault } from './faults.ts';
 import { loadScenario } from './scenario.ts';
 import { RealtimeServer } from './server.ts';
 import type { SessionLog } from './session_log.ts';
@@ -17,7 +19,7 @@ interface Arguments {
   apiKey?: string;
   voice: 'tones' | 'espeak';
   speed: number;
-  fault?: string;
+  fault?: Fault;
   quiet?: boolean;
 }
 
@@ -37,11 +39,13 @@ const program = new Command('realtime')
   .addOption(
     new Option('--speed <factor>', 'audio is sent this much faster than it plays')
       .default(4)
-      .argParser(number),
+      .argParser(factor),
   )
-  .option(
-    '--fault <fault>',
-    'something that goes wrong, e.g. stall or "{kind: drop, after: response.created}"',
+  .addOption(
+    new Option(
+      '--fault <fault>',
+      'something that goes wrong, e.g. stall or "{kind: drop, after: response.created}"',
+    ).argParser(fault),
   )
   .option('--quiet', 'do not print what is heard and said');
 
@@ -51,6 +55,20 @@ function number(text: string): number {
     throw new InvalidArgumentError('must be a number, 0 or more');
   }
   return value;
+}
+
+function factor(text: string): number {
+  const value = number(text);
+  if (value === 0) throw new InvalidArgumentError('must be more than 0');
+  return value;
+}
+
+function fault(text: string): Fault {
+  try {
+    return parseFault(text);
+  } catch (error) {
+    throw new InvalidArgumentError(isCallwireError(error) ? (error.remedy ?? '') : String(error));
+  }
 }
 
 /** The conversation as it happens. Made-up words of a scenario: no personal data. */
@@ -77,12 +95,16 @@ function narrate(log: SessionLog, signal: AbortSignal): void {
   log.waitFor(look, signal).catch(() => {});
 }
 
+function tellFallback({ message }: Error): void {
+  process.stderr.write(`espeak-ng does not work, tones take its place: ${message}\n`);
+}
+
 async function serve(options: Arguments): Promise<void> {
   const server = await RealtimeServer.start({
     port: options.port,
     host: options.host,
     scenario: await loadScenario(options.scenario),
-    voice: options.voice,
+    voice: options.voice === 'tones' ? 'tones' : espeakVoice({ onFallback: tellFallback }),
     speed: options.speed,
     ...(options.apiKey !== undefined && { apiKey: options.apiKey }),
   });

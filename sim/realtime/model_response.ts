@@ -5,15 +5,11 @@ import { encodePcm, msOfSamples, samplesOfMs } from './pcm.ts';
 import { type ServerEvent, serverId } from './protocol.ts';
 import { clock, type LoggedResponse, type SessionLog } from './session_log.ts';
 import { renderDeep, renderTemplate } from './template.ts';
+import { heardTokens, spokenTokens, textTokens } from './tokens.ts';
 import type { Voice } from './voice.ts';
 
 /** Audio in one `response.output_audio.delta`. */
 const DELTA_MS = 200;
-
-/** OpenAI's prices count one token for 50 ms of the model's audio and 100 ms of the caller's. */
-const OUTPUT_MS_PER_TOKEN = 50;
-const INPUT_MS_PER_TOKEN = 100;
-const CHARACTERS_PER_TEXT_TOKEN = 4;
 
 export interface ResponseSurroundings {
   send: (event: ServerEvent) => void;
@@ -86,7 +82,7 @@ export class ModelResponse {
       await this.#wait(0);
       for (const step of reply.steps) {
         if (step.kind === 'pause') await this.#wait(step.ms);
-        if (step.kind === 'say') await this.#say(renderTemplate(step.text, quotable));
+        if (step.kind === 'say') await this.#say(renderTemplate(step.text, quotable).trim());
         if (step.kind === 'call' && this.#request.mayCallTools) {
           this.#call(step.tool, renderDeep(step.arguments, quotable) as Record<string, unknown>);
         }
@@ -116,6 +112,7 @@ export class ModelResponse {
   }
 
   async #say(text: string): Promise<void> {
+    if (!text) return;
     const signal = this.#ended.signal;
     const pcm = await this.#around.voice(text, signal);
     signal.throwIfAborted();
@@ -254,17 +251,13 @@ export class ModelResponse {
     };
   }
 
-  /** Plausible numbers that follow the lengths, so that sums of costs can be checked. */
   #usage() {
     const { conversation, log } = this.#around;
     const told = JSON.stringify([log.config.instructions, log.config.tools, conversation.items]);
-    const input = {
-      text_tokens: Math.ceil(told.length / CHARACTERS_PER_TEXT_TOKEN),
-      audio_tokens: Math.ceil(log.audio.ms / INPUT_MS_PER_TOKEN),
-    };
+    const input = { text_tokens: textTokens(told), audio_tokens: heardTokens(log.audio.ms) };
     const output = {
-      text_tokens: Math.ceil(this.#logged.text.length / CHARACTERS_PER_TEXT_TOKEN),
-      audio_tokens: Math.ceil(this.#logged.audioMs / OUTPUT_MS_PER_TOKEN),
+      text_tokens: textTokens(this.#logged.text),
+      audio_tokens: spokenTokens(this.#logged.audioMs),
     };
     const cached = { text_tokens: 0, audio_tokens: 0, image_tokens: 0 };
     const inputTokens = input.text_tokens + input.audio_tokens;

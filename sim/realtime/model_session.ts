@@ -17,6 +17,7 @@ import {
 import type { Scenario } from './scenario.ts';
 import { defaultConfig, patched, vadSettings } from './session_config.ts';
 import { clock, SessionLog } from './session_log.ts';
+import { heardTokens, textTokens } from './tokens.ts';
 import type { Voice } from './voice.ts';
 
 /** OpenAI refuses to commit less audio than this. */
@@ -217,8 +218,8 @@ export class ModelSession {
     for (const delta of transcript.match(/\s*\S+/g) ?? []) {
       this.#send({ type: `${type}.delta`, ...place, delta });
     }
-    const audio = Math.ceil(audioMs / 100);
-    const output = Math.ceil(transcript.length / 4);
+    const audio = heardTokens(audioMs);
+    const output = textTokens(transcript);
     this.#send({
       type: `${type}.completed`,
       ...place,

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { isCallwireError } from '../../src/errors.ts';
 import { loadScenario, parseScenario } from './scenario.ts';
+import { renderTemplate } from './template.ts';
 
 function mistakesIn(yaml: string): string {
   try {
@@ -64,6 +65,27 @@ turns:
     const files = (await readdir(folder)).filter((name) => name.endsWith('.yaml'));
     expect(files).toContain('demo.yaml');
     for (const file of files) await loadScenario(new URL(file, folder).pathname);
+  });
+
+  it('of the demo quotes the CRM’s answer, whatever it is', async () => {
+    const { turns } = await loadScenario(
+      new URL('./scenarios/demo.yaml', import.meta.url).pathname,
+    );
+    const step = turns[0]?.next?.steps[0];
+    const answerTo = (lookUp: unknown) =>
+      step?.kind === 'say' &&
+      renderTemplate(step.text, {
+        result: { lookup_crm: lookUp },
+        caller: '',
+        text: '',
+        instructed: '',
+      });
+    expect(answerTo({ status: 'found', contact: { name: 'Ada Quinn' } })).toBe(
+      'I have your record here, Ada Quinn, and all is well. What else can I do?',
+    );
+    expect(answerTo({ status: 'not_found' })).toBe(
+      'I cannot see your record just now. What else can I do?',
+    );
   });
 
   it('that cannot be read is refused with a remedy', async () => {
