@@ -1,4 +1,5 @@
-import { buildGoProgram, findGoProgram, LIVEKIT_SERVER, LIVEKIT_SIP } from './go_program.ts';
+import { buildGoProgram } from './go_build.ts';
+import { findGoProgram, LIVEKIT_SERVER, LIVEKIT_SIP } from './go_program.ts';
 import { findOnPath } from './path_lookup.ts';
 import { installSystemPackages, type PreparationOptions } from './system_packages.ts';
 
