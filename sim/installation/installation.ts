@@ -1,10 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RoomAgentDispatch, RoomConfiguration } from 'livekit-server-sdk';
 import { openAdminStore } from '../../src/ledger/admin_store.ts';
 import type { ContactInput, StoredEvent } from '../../src/store/store.ts';
 import { type LiveKitApi, livekitApi } from '../../src/telephony/livekit_api.ts';
+import { provisionInbound } from '../../src/telephony/provisioning.ts';
 import type { SimContact } from '../crm/contact_book.ts';
 import { CrmBackend } from '../crm/crm_backend.ts';
 import type { Call } from '../phone/call.ts';
@@ -46,8 +46,6 @@ export interface InstallationOptions {
   model?: { apiKey: string; baseUrl?: string | undefined };
   onLogLine?: (line: LogLine) => void;
 }
-
-const RINGING_TIMEOUT_IN_SECONDS = 25;
 
 const GREETER = `name: Front desk
 prompt: |
@@ -122,20 +120,16 @@ export class Installation {
 
   /** A trunk and a rule of its own: what `npm run sip:setup` makes, but many beside each other. */
   async provision(): Promise<void> {
-    const { sip } = this.livekit;
-    const trunk = await sip.createSipInboundTrunk(this.agentName, [this.number], {
-      ringingTimeout: RINGING_TIMEOUT_IN_SECONDS,
+    const { agentName, number } = this;
+    await provisionInbound(this.livekit.sip, {
+      numbers: [number],
+      allowedAddresses: [],
+      username: undefined,
+      password: undefined,
+      agentName,
+      open: true,
+      name: agentName,
     });
-    await sip.createSipDispatchRule(
-      { type: 'individual', roomPrefix: 'call' },
-      {
-        name: this.agentName,
-        trunkIds: [trunk.sipTrunkId],
-        roomConfig: new RoomConfiguration({
-          agents: [new RoomAgentDispatch({ agentName: this.agentName })],
-        }),
-      },
-    );
   }
 
   async startWorker(env: Record<string, string> = {}): Promise<WorkerProcess> {
