@@ -124,6 +124,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     }
   } catch (error) {
     await stop();
+    signal.throwIfAborted();
     throw error;
   }
 

@@ -9,7 +9,7 @@ import type { SimContact } from '../crm/contact_book.ts';
 import { CrmBackend } from '../crm/crm_backend.ts';
 import type { Call } from '../phone/call.ts';
 import { Phone } from '../phone/phone.ts';
-import { RealtimeServer } from '../realtime/server.ts';
+import { RealtimeServer, type RealtimeServerOptions } from '../realtime/server.ts';
 import { waitFor } from './wait_for.ts';
 import { type LogLine, WorkerProcess } from './worker_process.ts';
 
@@ -30,8 +30,12 @@ export interface InstallationOptions {
   stack: StackAccess;
   /** The dialled number; one installation a number, so that many can share a stack. */
   number: string;
+  /** More dialled numbers, for profiles that have numbers of their own. */
+  moreNumbers?: readonly string[];
   /** YAML; the model stand-in's part. */
   scenario?: string;
+  /** The model stand-in's. (Default: tones) */
+  voice?: NonNullable<RealtimeServerOptions['voice']>;
   /** File name → YAML. (Default: one that greets) */
   profiles?: Record<string, string>;
   /** `http`: the CRM backend stand-in is the CRM as well. (Default) */
@@ -107,6 +111,7 @@ export class Installation {
       : await RealtimeServer.start({
           scenario: options.scenario ?? 'opening: $instructed\n',
           apiKey: SIM_MODEL_KEY,
+          voice: options.voice ?? 'tones',
         });
     const backend = new CrmBackend({ contacts: options.contacts ?? [], secret: SIM_SECRET });
     await backend.start();

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { startWatchdog } from '../../stack/watchdog.ts';
 import { waitFor } from './wait_for.ts';
 
 const MAIN = fileURLToPath(new URL('../../agent/main.ts', import.meta.url));
@@ -17,7 +18,10 @@ export interface LogLine {
   [field: string]: unknown;
 }
 
-/** The worker as its user runs it: `node agent/main.ts start` in a process of its own. */
+/**
+ * The worker as its user runs it: `node agent/main.ts start` in a process of its own. Ctrl-C at our
+ * terminal does not reach it, we stop it in order; and it dies with us, however we die.
+ */
 export class WorkerProcess {
   readonly lines: LogLine[] = [];
   /** What it printed that was no log line: messages for people. */
@@ -37,9 +41,15 @@ export class WorkerProcess {
     this.#onLine = options.onLine;
     this.#child = spawn(process.execPath, [MAIN, options.mode], {
       cwd: options.cwd,
-      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...options.env },
+      env: { ...inheritedEnvironment(), ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     });
+    const watchdog = startWatchdog();
+    // Its process group: the calls it has forked as well. A worker that is killed alone, which
+    // tests do, leaves its calls to themselves.
+    if (this.#child.pid) watchdog.guard(-this.#child.pid);
+    this.#child.once('exit', () => watchdog.release());
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream) createInterface({ input: stream }).on('line', (line) => this.#take(line));
     }
@@ -123,6 +133,12 @@ export class WorkerProcess {
   #until<T>(check: () => T | undefined | false, deadlineMs: number, what: string): Promise<T> {
     return waitFor(check, { on: this.#changes, deadlineMs, what });
   }
+}
+
+/** Both sides look for the ledger's socket in the same folder, and the rest is not the worker's. */
+function inheritedEnvironment(): Record<string, string> {
+  const { PATH = '', HOME = '', TMPDIR, XDG_RUNTIME_DIR } = process.env;
+  return { PATH, HOME, ...(TMPDIR && { TMPDIR }), ...(XDG_RUNTIME_DIR && { XDG_RUNTIME_DIR }) };
 }
 
 /** Direct children, from /proc. */

@@ -1,6 +1,6 @@
 import { llm, voice } from '@livekit/agents';
 import type { Logger } from 'pino';
-import type { Tool, ToolAnswer } from '../tools/tool.ts';
+import type { Tool, ToolAnswer, ToolCall } from '../tools/tool.ts';
 import type { CallModel } from './realtime_model.ts';
 
 type AgentSession = voice.AgentSession;
@@ -65,10 +65,7 @@ export class ModelTools {
         };
         let answer = this.#answers.get(toolCallId);
         if (!answer) {
-          answer = tool.run(args as Record<string, unknown>, call).catch((error: unknown) => {
-            this.#log.error({ err: error, tool: tool.name }, 'tool failed');
-            return { result: { status: 'failed' } };
-          });
+          answer = this.#run(tool, args as Record<string, unknown>, call);
           this.#answers.set(toolCallId, answer);
         }
         const given = await answer;
@@ -76,6 +73,20 @@ export class ModelTools {
         return 'silent' in given ? undefined : given.result;
       },
     });
+  }
+
+  async #run(tool: Tool, args: Record<string, unknown>, call: ToolCall): Promise<ToolAnswer> {
+    const startedAt = performance.now();
+    const fields = { tool: tool.name, toolCallId: call.toolCallId };
+    try {
+      const answer = await tool.run(args, call);
+      const ms = Math.round(performance.now() - startedAt);
+      this.#log.info({ ...fields, ms }, 'tool answered');
+      return answer;
+    } catch (error) {
+      this.#log.error({ err: error, ...fields }, 'tool failed');
+      return { result: { status: 'failed' } };
+    }
   }
 
   async #recover(speech: SpeechHandle, name: string, callId: string, answer: ToolAnswer) {

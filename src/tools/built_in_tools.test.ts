@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { TOOL_NAMES } from '../config/profile_schema.ts';
 import { builtInTools } from './built_in_tools.ts';
 import { fakeCall } from './testing/fake_call.ts';
-import { TOOL_NAMES } from './tool.ts';
 
 const named = (tools: { name: string }[]) => tools.map(({ name }) => name);
 

@@ -1,0 +1,367 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { AudioByteStream, initializeLogger, voice } from '@livekit/agents';
+import * as openai from '@livekit/agents-plugin-openai';
+import { AudioFrame } from '@livekit/rtc-node';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { RealtimeServer } from '../../sim/realtime/server.ts';
+import { CallModel, type CallModelOptions, type ConnectionLimits } from './realtime_model.ts';
+
+beforeAll(() => initializeLogger({ pretty: false, level: 'silent' }));
+
+/** The product's behaviour in a tenth of its time. */
+const QUICK: ConnectionLimits = { budgetMs: 400, firstRetryMs: 10 };
+
+const cleanUps: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+const soon = () => AbortSignal.timeout(15_000);
+
+function callModel(baseUrl: string, options: Partial<CallModelOptions> = {}): CallModel {
+  const apiKey = 'sk-made-up';
+  const model = 'gpt-realtime';
+  return new CallModel({ model, voice: 'marin', apiKey, baseUrl, limits: QUICK, ...options });
+}
+
+async function simulated(options: Partial<Parameters<typeof RealtimeServer.start>[0]> = {}) {
+  const server = await RealtimeServer.start({ scenario: '', speed: Infinity, ...options });
+  cleanUps.push(() => server.stop());
+  return server;
+}
+
+/** A bare endpoint, for what a server that behaves cannot show. */
+class Endpoint {
+  /** Handshakes, those refused among them. */
+  attempts = 0;
+  /** The HTTP status with which handshakes are refused from now on. */
+  refusal: number | undefined;
+  readonly events: { type: string; audio?: string }[] = [];
+  readonly #http = createServer();
+  readonly #wss = new WebSocketServer({ noServer: true });
+
+  private constructor(onConnection: (socket: WebSocket) => void) {
+    this.#http.on('upgrade', (request, socket, head) => {
+      this.attempts++;
+      if (this.refusal !== undefined) {
+        const headers = 'Connection: close\r\nContent-Length: 0\r\n\r\n';
+        socket.end(`HTTP/1.1 ${this.refusal} Refused\r\n${headers}`);
+        return;
+      }
+      this.#wss.handleUpgrade(request, socket, head, (accepted) => {
+        accepted.on('message', (data: RawData) => this.events.push(JSON.parse(String(data))));
+        onConnection(accepted);
+      });
+    });
+  }
+
+  static async start(onConnection: (socket: WebSocket) => void = () => undefined) {
+    const endpoint = new Endpoint(onConnection);
+    endpoint.#http.listen(0, '127.0.0.1');
+    await once(endpoint.#http, 'listening');
+    cleanUps.push(() => endpoint.stop());
+    return endpoint;
+  }
+
+  static async refusing(status: number) {
+    const endpoint = await Endpoint.start();
+    endpoint.refusal = status;
+    return endpoint;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}/v1`;
+  }
+
+  hangUp(): void {
+    for (const socket of this.#wss.clients) socket.terminate();
+  }
+
+  async stop(): Promise<void> {
+    this.hangUp();
+    this.#http.closeAllConnections();
+    await new Promise((resolve) => this.#http.close(resolve));
+  }
+}
+
+/** A port on which nobody listens. */
+async function nobody(): Promise<string> {
+  const http = createServer();
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const { port } = http.address() as AddressInfo;
+  await new Promise((resolve) => http.close(resolve));
+  return `http://127.0.0.1:${port}/v1`;
+}
+
+describe('the parts of the plugin that are replaced', () => {
+  it('are where they were in 1.9.0, and the connection is made by them alone', async () => {
+    const { RealtimeModel, RealtimeSession } = openai.realtime;
+    const prototype = RealtimeSession.prototype as unknown as { createWsConn(): Promise<never> };
+    expect(Object.hasOwn(prototype, 'createWsConn')).toBe(true);
+    const connect = vi.spyOn(prototype, 'createWsConn');
+    connect.mockImplementation(() => new Promise(() => undefined));
+    try {
+      const model = new RealtimeModel({
+        apiKey: 'sk-made-up',
+        baseURL: 'http://127.0.0.1:1/v1',
+        model: 'gpt-realtime',
+      });
+      const session: unknown = model.session();
+      expect(session).toMatchObject({
+        bstream: expect.any(AudioByteStream),
+        oaiRealtimeModel: model,
+        _options: {
+          model: 'gpt-realtime',
+          apiKey: 'sk-made-up',
+          baseURL: 'http://127.0.0.1:1/v1',
+        },
+      });
+      await vi.waitUntil(() => connect.mock.calls.length > 0);
+      expect(connect.mock.contexts).toEqual([session]);
+    } finally {
+      connect.mockRestore();
+    }
+  });
+
+  it('still turns a base URL into the address of a session', () => {
+    const { processBaseURL } = openai.realtime;
+    const address = (baseURL: string) =>
+      processBaseURL({ baseURL, model: 'gpt-realtime', isAzure: false });
+    expect(address('https://api.openai.com/v1')).toBe(
+      'wss://api.openai.com/v1/realtime?model=gpt-realtime',
+    );
+    expect(address('http://127.0.0.1:8000/v1')).toBe(
+      'ws://127.0.0.1:8000/v1/realtime?model=gpt-realtime',
+    );
+  });
+});
+
+describe('the connection of a call', () => {
+  it('stands before anybody asks for the session, and is the one that is given then', async () => {
+    const server = await simulated({ apiKey: 'sk-made-up' });
+    const model = callModel(server.url, { language: 'de' });
+    await model.connect(soon());
+    const log = await server.waitForSession(soon());
+    const session = model.session();
+    cleanUps.push(() => session.close());
+    expect(model.current).toBe(session);
+    await log.waitFor(({ updates }) => updates.length > 0, soon());
+    expect(log.config).toMatchObject({
+      model: 'gpt-realtime',
+      audio: { output: { voice: 'marin' }, input: { transcription: { language: 'de' } } },
+    });
+    expect(server.sessions).toHaveLength(1);
+  });
+
+  it('is the one of the agent session', async () => {
+    const server = await simulated();
+    const model = callModel(server.url);
+    await model.connect(soon());
+    const session = new voice.AgentSession({
+      llm: model,
+      vad: null,
+      turnHandling: { turnDetection: 'realtime_llm' },
+      aecWarmupDuration: null,
+    });
+    cleanUps.push(() => session.close());
+    await session.start({ agent: new voice.Agent({ instructions: 'Be kind.' }), record: false });
+    const log = await server.waitForSession(soon());
+    await log.waitFor(({ config }) => config.instructions === 'Be kind.', soon());
+    expect(server.sessions).toHaveLength(1);
+  });
+
+  it('is another one for each further session', async () => {
+    const server = await simulated();
+    const model = callModel(server.url);
+    await model.connect(soon());
+    const first = model.session();
+    const second = model.session();
+    cleanUps.push(
+      () => first.close(),
+      () => second.close(),
+    );
+    expect(second).not.toBe(first);
+    await server.waitForSession(soon(), 1);
+  });
+
+  it('is left at once by a caller who hangs up', async () => {
+    const server = await simulated();
+    await server.setFault({ kind: 'slow_connect', ms: 60_000 });
+    const model = callModel(server.url, { limits: { budgetMs: 8_000 } });
+    const call = new AbortController();
+    const connected = model.connect(call.signal);
+    call.abort(new Error('hung up'));
+    await expect(connected).rejects.toThrow('hung up');
+    await model.discard();
+  });
+
+  it('carries the caller’s audio in pieces of 20 ms', async () => {
+    const endpoint = await Endpoint.start();
+    const model = callModel(endpoint.url);
+    await model.connect(soon());
+    const session = model.session();
+    cleanUps.push(() => session.close());
+    const ms100 = new Int16Array(2_400).fill(1);
+    session.pushAudio(new AudioFrame(ms100, 24_000, 1, ms100.length));
+    const pieces = () => endpoint.events.filter(({ type }) => type === 'input_audio_buffer.append');
+    await vi.waitUntil(() => pieces().length >= 5);
+    expect(pieces().map(({ audio = '' }) => Buffer.from(audio, 'base64').length)).toEqual([
+      960, 960, 960, 960, 960,
+    ]);
+  });
+});
+
+describe('a model that cannot be had', () => {
+  it.each([
+    [401, 'MODEL_UNAUTHORIZED'],
+    [403, 'MODEL_UNAUTHORIZED'],
+    [404, 'MODEL_REFUSED'],
+  ])('with HTTP %s is given up at once: %s', async (status, code) => {
+    const server = await Endpoint.refusing(status);
+    const connected = callModel(server.url).connect(soon());
+    await expect(connected).rejects.toMatchObject({ code, retryable: false });
+    expect(server.attempts).toBe(1);
+  });
+
+  it.each([429, 500, 503])('with HTTP %s is asked again', async (status) => {
+    const server = await Endpoint.refusing(status);
+    const connected = callModel(server.url).connect(soon());
+    await expect(connected).rejects.toMatchObject({ code: 'MODEL_REFUSED', retryable: true });
+    expect(server.attempts).toBeGreaterThan(1);
+  });
+
+  it('is found within the retries when it comes back', async () => {
+    const server = await Endpoint.refusing(503);
+    const model = callModel(server.url, { limits: { budgetMs: 10_000, firstRetryMs: 10 } });
+    const connected = model.connect(soon());
+    await vi.waitUntil(() => server.attempts > 1);
+    server.refusal = undefined;
+    await connected;
+    await model.discard();
+  });
+
+  it('is unreachable where nobody listens', async () => {
+    const connected = callModel(await nobody()).connect(soon());
+    await expect(connected).rejects.toMatchObject({ code: 'MODEL_UNREACHABLE', retryable: true });
+  });
+
+  // A handshake had 5 s whatever was left of the budget: a server that accepts TCP and says nothing
+  // kept the caller waiting for 10 s.
+  it('is unreachable within the budget where the server never answers', async () => {
+    const server = await simulated();
+    await server.setFault({ kind: 'slow_connect', ms: 60_000 });
+    const limits = { budgetMs: 300, firstRetryMs: 200 };
+    const connected = callModel(server.url, { limits }).connect(AbortSignal.timeout(4_500));
+    await expect(connected).rejects.toMatchObject({ code: 'MODEL_UNREACHABLE' });
+  });
+
+  it('tells why without the key', async () => {
+    const server = await Endpoint.refusing(401);
+    const error = await callModel(server.url)
+      .connect(soon())
+      .catch((reason: Error) => reason);
+    expect(JSON.stringify(error) + String(error)).not.toContain('sk-made-up');
+  });
+});
+
+interface ModelError {
+  recoverable: boolean;
+  error: { code?: string };
+}
+
+describe('a connection that breaks', () => {
+  it('comes back, and the session stays', async () => {
+    const server = await simulated();
+    const model = callModel(server.url);
+    await model.connect(soon());
+    const session = model.session();
+    cleanUps.push(() => session.close());
+    const errors: ModelError[] = [];
+    session.on('error', (error) => errors.push(error as unknown as ModelError));
+    await server.waitForSession(soon());
+    await server.setFault('drop');
+    await server.waitForSession(soon(), 1);
+    expect(errors.filter(({ recoverable }) => !recoverable)).toEqual([]);
+    expect(model.current).toBe(session);
+  });
+
+  it('is given up, with an error, when the server accepts and closes for ever', async () => {
+    const endpoint = await Endpoint.start((socket) => socket.close(1011));
+    const model = callModel(endpoint.url);
+    await model.connect(soon());
+    const session = model.session();
+    cleanUps.push(() => session.close());
+    const failed = new Promise<ModelError>((resolve) => {
+      session.on('error', (error) => {
+        if (!error.recoverable) resolve(error as unknown as ModelError);
+      });
+    });
+    expect(await failed).toMatchObject({
+      type: 'realtime_model_error',
+      error: { code: 'MODEL_UNREACHABLE' },
+    });
+    expect(endpoint.attempts).toBe(5);
+  });
+
+  it('is given up at once, with an error, when the key is refused at the reconnect', async () => {
+    const endpoint = await Endpoint.start();
+    const model = callModel(endpoint.url);
+    await model.connect(soon());
+    const session = model.session();
+    cleanUps.push(() => session.close());
+    const failed = once(session, 'error');
+    endpoint.refusal = 401;
+    endpoint.hangUp();
+    expect(await failed).toMatchObject([
+      { recoverable: false, error: { code: 'MODEL_UNAUTHORIZED' } },
+    ]);
+    expect(endpoint.attempts).toBe(2);
+  });
+
+  // The model died between the connection and the answer, and the caller was answered by a session
+  // whose end nobody had heard.
+  it('is not handed over when it was given up while the phone still rang', async () => {
+    const endpoint = await Endpoint.start((socket) => socket.close(1011));
+    const emit = vi.spyOn(openai.realtime.RealtimeSession.prototype, 'emit');
+    try {
+      const model = callModel(endpoint.url);
+      await model.connect(soon());
+      const early = await vi.waitUntil(() => {
+        const at = emit.mock.calls.findIndex(([name]) => name === 'error');
+        return at >= 0 && emit.mock.contexts[at];
+      });
+      const session = model.session();
+      cleanUps.push(() => session.close());
+      expect(session).not.toBe(early);
+      await once(session, 'error');
+    } finally {
+      emit.mockRestore();
+    }
+  });
+});
+
+const PROCESS = fileURLToPath(new URL('./testing/broken_model_process.ts', import.meta.url));
+
+describe('a process with a broken model', () => {
+  // The plugin has no `error` listener on its socket: any of these ended the process of the call
+  // without a word, the caller hearing nothing until the room closed.
+  it.each([
+    ['nobody listens', 'MODEL_UNREACHABLE', nobody],
+    ['the key is refused', 'MODEL_UNAUTHORIZED', async () => (await Endpoint.refusing(401)).url],
+    [
+      'every connection is closed',
+      'connected',
+      async () => (await Endpoint.start((socket) => socket.close(1011))).url,
+    ],
+  ])('survives and hears of it: %s', async (_what, connected, url) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [PROCESS, await url()]);
+    expect(JSON.parse(stdout)).toEqual({ connected, closed: 'error', uncaught: [] });
+  });
+});

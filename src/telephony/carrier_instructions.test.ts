@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { type CarrierInstructionsOptions, carrierInstructions } from './carrier_instructions.ts';
+
+const told = (options: Partial<CarrierInstructionsOptions>) =>
+  carrierInstructions({
+    livekitUrl: 'ws://127.0.0.1:7880',
+    localLivekitPort: 7880,
+    localSipPort: 5060,
+    numbers: ['+15550100000'],
+    allowedAddresses: [],
+    username: undefined,
+    ...options,
+  }).join('\n');
+
+describe('what a carrier must be told', () => {
+  it('is, with LiveKit Cloud, an address that is not in the URL of the project', () => {
+    const text = told({ livekitUrl: 'wss://my-project-4711.livekit.cloud' });
+    expect(text).toContain('.sip.livekit.cloud');
+    expect(text).toContain('Project settings');
+    expect(text).not.toContain('my-project-4711');
+  });
+
+  it('is the host of a LiveKit of one’s own, and its ports', () => {
+    const text = told({ livekitUrl: 'wss://livekit.example.com' });
+    expect(text).toContain('sip:livekit.example.com');
+    expect(text).toContain('10000-20000');
+  });
+
+  it('is, with the local stack, that only a softphone can call', () => {
+    expect(told({})).toMatch(/sip:127\.0\.0\.1:5060.*only this machine/);
+  });
+
+  it('names numbers, login and addresses as they are set', () => {
+    const text = told({ username: 'carrier', allowedAddresses: ['203.0.113.0/24'] });
+    expect(text).toContain('+15550100000');
+    expect(text).toContain('user carrier');
+    expect(text).toContain('203.0.113.0/24');
+    expect(told({ numbers: [] })).toMatch(/Numbers +any/);
+  });
+});

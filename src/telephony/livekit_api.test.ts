@@ -1,0 +1,19 @@
+import { type RoomServiceClient, TwirpError } from 'livekit-server-sdk';
+import { describe, expect, it } from 'vitest';
+import { deleteRoom } from './livekit_api.ts';
+
+const failing = (error: Error) =>
+  ({ deleteRoom: () => Promise.reject(error) }) as unknown as RoomServiceClient;
+
+describe('deleting a room', () => {
+  it('is done where the room is gone already', async () => {
+    await deleteRoom(failing(new TwirpError('twirp', 'gone', 404, 'not_found')), 'room-1');
+  });
+
+  it('fails where LiveKit cannot do it', async () => {
+    const denied = new TwirpError('twirp', 'no', 403, 'permission_denied');
+    await expect(deleteRoom(failing(denied), 'room-1')).rejects.toBe(denied);
+    const broken = new TypeError('fetch failed');
+    await expect(deleteRoom(failing(broken), 'room-1')).rejects.toBe(broken);
+  });
+});

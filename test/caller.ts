@@ -1,0 +1,76 @@
+import type { Installation } from '../sim/installation/installation.ts';
+import type { Call } from '../sim/phone/call.ts';
+import { babble } from '../sim/phone/speech.ts';
+import type { SessionLog } from '../sim/realtime/session_log.ts';
+import { END_HZ, START_HZ } from '../sim/realtime/voice.ts';
+
+/** Generous: the machine of the tests may be slow, and nothing here measures. */
+const DEADLINE_MS = 30_000;
+
+/** A person on the phone: dials, listens for whole utterances, speaks. */
+export class Caller {
+  readonly call: Call;
+  readonly #session: () => Promise<SessionLog>;
+  /** Arrival of what was heard last; what is waited for next comes later. */
+  #listenedUntil = 0;
+
+  private constructor(call: Call, session: () => Promise<SessionLog>) {
+    this.call = call;
+    this.#session = session;
+  }
+
+  /** Returns as soon as the INVITE is out. */
+  static async dial(
+    installation: Installation,
+    options: { from?: string; anonymous?: boolean; to?: string } = {},
+  ): Promise<Caller> {
+    const { model } = installation;
+    if (!model) throw new Error('a caller of the tests needs the stand-in for the model');
+    const before = model.sessions.length;
+    const call = await installation.dial(options);
+    return new Caller(call, () => model.waitForSession(AbortSignal.timeout(DEADLINE_MS), before));
+  }
+
+  /** The model's side of this call: its first connection. */
+  get session(): Promise<SessionLog> {
+    return this.#session();
+  }
+
+  /** Waits until the phone is answered. */
+  answered(): Promise<void> {
+    return this.call.answered(undefined, DEADLINE_MS);
+  }
+
+  /** Waits for the beginning of the model's next utterance. */
+  async hearsBeginning(): Promise<void> {
+    this.#listenedUntil = (await this.#tone(START_HZ)).at;
+  }
+
+  /** Waits for the end of the model's next utterance, and the moment of silence behind it. */
+  async hearsEnd(): Promise<void> {
+    await this.#tone(END_HZ);
+    await this.call.heard.waitForSilence({ forMs: 100, deadlineMs: DEADLINE_MS });
+    this.#listenedUntil = performance.now();
+  }
+
+  /** Says something; what the model takes it for is the scenario's business. */
+  async speaks(ms = 700): Promise<void> {
+    this.#listenedUntil = performance.now();
+    await this.call.play(babble(ms));
+  }
+
+  /** Says something and hears the whole reply. */
+  async asks(ms?: number): Promise<void> {
+    await this.speaks(ms);
+    await this.hearsEnd();
+  }
+
+  /** Waits for something in the model's session. */
+  async model<T>(predicate: (log: SessionLog) => T | undefined | null | false): Promise<T> {
+    return (await this.session).waitFor(predicate, AbortSignal.timeout(DEADLINE_MS));
+  }
+
+  #tone(hz: number): Promise<{ at: number }> {
+    return this.call.heard.waitForTone(hz, { after: this.#listenedUntil, deadlineMs: DEADLINE_MS });
+  }
+}

@@ -1,0 +1,150 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { type LiveKitApi, livekitApi } from '../src/telephony/livekit_api.ts';
+import {
+  type InboundWish,
+  provisionInbound,
+  removeInbound,
+} from '../src/telephony/provisioning.ts';
+
+const run = promisify(execFile);
+
+describe('the inbound trunk and dispatch rule', () => {
+  const name = 'sip-setup-test';
+  const wish: InboundWish = {
+    numbers: ['+15550109000'],
+    allowedAddresses: ['203.0.113.0/24'],
+    username: 'carrier',
+    password: 'a-made-up-password',
+    agentName: 'front-desk',
+    name,
+  };
+  let sip: LiveKitApi['sip'];
+
+  beforeEach(() => {
+    sip = livekitApi(inject('stack')).sip;
+  });
+  afterEach(() => removeInbound(sip, { name }));
+
+  const ourTrunk = async () =>
+    (await sip.listSipInboundTrunk()).find((trunk) => trunk.name === `${name} inbound`);
+  const ourRule = async () => (await sip.listSipDispatchRule()).find((rule) => rule.name === name);
+
+  it('send each call into a room of its own, with the agent in it', async () => {
+    const report = await provisionInbound(sip, wish);
+    expect(report.trunk.outcome).toBe('created');
+    expect(await ourTrunk()).toMatchObject({
+      sipTrunkId: report.trunk.id,
+      numbers: wish.numbers,
+      allowedAddresses: wish.allowedAddresses,
+      authUsername: 'carrier',
+      ringingTimeout: { seconds: 25n },
+    });
+    const rule = await ourRule();
+    expect(rule).toMatchObject({
+      trunkIds: [report.trunk.id],
+      rule: { rule: { case: 'dispatchRuleIndividual', value: { roomPrefix: 'call', pin: '' } } },
+    });
+    expect(rule?.roomConfig?.agents.map(({ agentName }) => agentName)).toEqual(['front-desk']);
+  });
+
+  it('are not touched by a second run', async () => {
+    await provisionInbound(sip, wish);
+    const [trunk, rule] = [await ourTrunk(), await ourRule()];
+    const report = await provisionInbound(sip, wish);
+    expect(report).toMatchObject({
+      trunk: { outcome: 'unchanged' },
+      rule: { outcome: 'unchanged' },
+    });
+    expect(await ourTrunk()).toEqual(trunk);
+    expect(await ourRule()).toEqual(rule);
+  });
+
+  it('keep their ids when a setting changes', async () => {
+    const before = await provisionInbound(sip, wish);
+    const numbers = ['+15550109000', '+15550109001'];
+    const after = await provisionInbound(sip, { ...wish, numbers });
+    expect(after).toEqual({
+      trunk: { id: before.trunk.id, outcome: 'updated' },
+      rule: { id: before.rule.id, outcome: 'unchanged' },
+    });
+    expect((await ourTrunk())?.numbers).toEqual(numbers);
+
+    const renamed = await provisionInbound(sip, { ...wish, numbers, agentName: 'night-desk' });
+    expect(renamed).toEqual({
+      trunk: { id: before.trunk.id, outcome: 'unchanged' },
+      rule: { id: before.rule.id, outcome: 'updated' },
+    });
+  });
+
+  it('lose a login that is no longer set', async () => {
+    await provisionInbound(sip, wish);
+    await provisionInbound(sip, { ...wish, username: undefined, password: undefined });
+    expect(await ourTrunk()).toMatchObject({ authUsername: '', authPassword: '' });
+  });
+
+  it('keep what was set elsewhere', async () => {
+    await provisionInbound(sip, wish);
+    await sip.updateSipInboundTrunkFields((await ourTrunk())!.sipTrunkId, { metadata: 'theirs' });
+    await provisionInbound(sip, { ...wish, numbers: ['+15550109002'] });
+    expect(await ourTrunk()).toMatchObject({ metadata: 'theirs', numbers: ['+15550109002'] });
+  });
+
+  it('are not made where a trunk of someone else has the number', async () => {
+    const theirs = await sip.createSipInboundTrunk('old PBX', ['15550109000']);
+    try {
+      await expect(provisionInbound(sip, wish)).rejects.toMatchObject({
+        code: 'SIP_TRUNK_CONFLICT',
+        message: expect.stringContaining(`"old PBX" (${theirs.sipTrunkId})`),
+      });
+      expect(await ourTrunk()).toBeUndefined();
+    } finally {
+      await sip.deleteSipTrunk(theirs.sipTrunkId);
+    }
+  });
+
+  it('are removed without touching others', async () => {
+    const theirs = await sip.createSipInboundTrunk('old PBX', ['+15550109003']);
+    try {
+      const { trunk, rule } = await provisionInbound(sip, wish);
+      expect(await removeInbound(sip, { name })).toEqual({ trunk: trunk.id, rule: rule.id });
+      expect(await removeInbound(sip, { name })).toEqual({ trunk: null, rule: null });
+      expect(await sip.listSipInboundTrunk({ trunkIds: [theirs.sipTrunkId] })).toHaveLength(1);
+    } finally {
+      await sip.deleteSipTrunk(theirs.sipTrunkId);
+    }
+  });
+
+  describe('by npm run sip:setup', () => {
+    const setup = (args: string[], env: Record<string, string>) => {
+      const { url, apiKey, apiSecret } = inject('stack');
+      return run(process.execPath, ['agent/sip_setup.ts', ...args], {
+        env: {
+          ...process.env,
+          LIVEKIT_URL: url,
+          LIVEKIT_API_KEY: apiKey,
+          LIVEKIT_API_SECRET: apiSecret,
+          SIP_NUMBERS: '+15550109004',
+          ...env,
+        },
+      });
+    };
+    afterEach(() => removeInbound(sip));
+
+    it('are refused where anyone could call', async () => {
+      await expect(setup([], {})).rejects.toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/SIP_TRUNK_OPEN[^]*SIP_ALLOWED_ADDRESSES[^]*--open/),
+      });
+      expect((await setup(['--open'], {})).stdout).toMatch(/inbound trunk {2}ST_\w+ created/);
+    });
+
+    it('come with what the carrier must know, without the password', async () => {
+      const { stdout } = await setup([], { SIP_USERNAME: 'carrier', SIP_PASSWORD: 'made-up-4711' });
+      expect(stdout).toContain('+15550109004');
+      expect(stdout).toContain('user carrier');
+      expect(stdout).not.toContain('made-up-4711');
+    });
+  });
+});
