@@ -37,6 +37,8 @@ export interface RunningRecord {
   /** Tells every call process to say goodbye and end its call. */
   endCalls(): void;
   close(): Promise<void>;
+  /** Rejects when the store has died: without it the worker is of no use. */
+  readonly lost: Promise<never>;
 }
 
 /**
@@ -46,9 +48,12 @@ export interface RunningRecord {
 export async function startRecord(settings: Settings, livekit: LiveKitApi): Promise<RunningRecord> {
   const { dataDir, defaultEndpoint } = settings;
   const spools = spoolDir(dataDir);
+  const lost = Promise.withResolvers<never>();
+  lost.promise.catch(() => undefined);
   const store = await openStore({
     dataDir,
     defaultEndpoint: defaultEndpoint && { perEvent: defaultEndpoint.perEvent },
+    onLost: lost.reject,
   });
   const ending = Promise.withResolvers<void>();
   const commits = new GroupCommit({ store });
@@ -77,6 +82,7 @@ export async function startRecord(settings: Settings, livekit: LiveKitApi): Prom
       ledger,
       processExited: (pid) => host.processExited(pid),
       endCalls: () => ending.resolve(),
+      lost: lost.promise,
       close: async () => {
         await host.close({ deadlineMs: HOST_STOP_LIMIT_MS });
         await sweeper.close();

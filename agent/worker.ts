@@ -64,10 +64,8 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   const registered = new Promise<void>((resolve) => {
     server.event.once('worker_registered', () => resolve());
   });
-  const failed = server.run().then(
-    () => new Promise<never>(() => undefined),
-    (error: unknown) => Promise.reject(error),
-  );
+  const never = new Promise<never>(() => undefined);
+  const failed = Promise.race([server.run().then(() => never), record.lost]);
   failed.catch(() => undefined);
   try {
     await Promise.race([registered, failed]);

@@ -66,14 +66,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const programs = options.programs ?? (await stackPrograms({ signal, log }));
   await checkPorts(ports);
   signal.throwIfAborted();
-  const folder = openStackFolder(dataDir);
-  const files = folder.write(stackConfigs({ ports, keys, webhookUrl }));
+  const folder = openStackFolder(dataDir, stackConfigs({ ports, keys, webhookUrl }));
 
   const plan: (Omit<ChildOptions, 'logFile'> & { answers: HealthCheck; address: string })[] = [
     {
       name: 'redis-server',
       program: programs.redisServer,
-      args: [files.redis],
+      args: [folder.configs.redis],
       stopSignal: 'SIGTERM',
       answers: redisAnswers(ports.redisPort),
       address: `127.0.0.1:${ports.redisPort}`,
@@ -81,7 +80,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     {
       name: 'livekit-server',
       program: programs.livekitServer,
-      args: ['--config', files.livekitServer],
+      args: ['--config', folder.configs.livekitServer],
       // The first lets the participants leave, the second does not wait for them. One that comes in
       // the first instants of its life is forgotten (seen), so it takes a second one there as well.
       stopSignal: 'SIGTERM',
@@ -91,7 +90,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     {
       name: 'livekit-sip',
       program: programs.livekitSip,
-      args: ['--config', files.livekitSip],
+      args: ['--config', folder.configs.livekitSip],
       // SIGTERM would wait for the callers to hang up; SIGINT hangs up on them.
       stopSignal: 'SIGINT',
       answers: sipAnswers(ports.sipPort),

@@ -8,8 +8,8 @@ import type { StackConfigs } from './configs.ts';
 /** `stack/` in DATA_DIR: configurations and logs of the one stack that runs with it. */
 export interface StackFolder {
   path: string;
-  /** Writes the configurations, and says where. */
-  write(configs: StackConfigs): Record<keyof StackConfigs, string>;
+  /** Where each configuration has been written. */
+  configs: Record<keyof StackConfigs, string>;
   /** Lets the next stack in. */
   release(): void;
 }
@@ -21,24 +21,27 @@ const FILE_NAMES: Record<keyof StackConfigs, string> = {
 };
 
 /** Throws `STACK_FOLDER_IN_USE` while another stack has it: their logs would be mixed. */
-export function openStackFolder(dataDir: string): StackFolder {
+export function openStackFolder(dataDir: string, configs: StackConfigs): StackFolder {
   makeDataDir(dataDir);
   const path = join(dataDir, 'stack');
   const lock = lockFolder(path);
-  return {
-    path,
-    write(configs) {
-      const paths = {} as Record<keyof StackConfigs, string>;
-      for (const name of Object.keys(FILE_NAMES) as (keyof StackConfigs)[]) {
-        paths[name] = join(path, FILE_NAMES[name]);
-        // The secret in it signs every token. The mode is for new files only, so it is set again.
-        writeFileSync(paths[name], configs[name], { mode: 0o600 });
-        chmodSync(paths[name], 0o600);
-      }
-      return paths;
-    },
-    release: () => lock.release(),
-  };
+  try {
+    return { path, configs: writeConfigs(path, configs), release: () => lock.release() };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function writeConfigs(folder: string, configs: StackConfigs): StackFolder['configs'] {
+  const paths = {} as StackFolder['configs'];
+  for (const name of Object.keys(FILE_NAMES) as (keyof StackConfigs)[]) {
+    paths[name] = join(folder, FILE_NAMES[name]);
+    // The secret in it signs every token. The mode is for new files only, so it is set again.
+    writeFileSync(paths[name], configs[name], { mode: 0o600 });
+    chmodSync(paths[name], 0o600);
+  }
+  return paths;
 }
 
 function lockFolder(path: string): DataDirLock {

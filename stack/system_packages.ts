@@ -26,7 +26,6 @@ const library =
  */
 const PACKAGES = {
   'redis-server': command('redis-server'),
-  'sip-tester': command('sipp'),
   gcc: command('gcc', 'cc', 'clang'),
   'pkg-config': command('pkg-config', 'pkgconf'),
   'libopus-dev': library('opus'),

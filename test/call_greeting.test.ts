@@ -22,7 +22,7 @@ describe('the greeting', () => {
   beforeAll(async () => {
     installation = await Installation.start({
       stack: inject('stack'),
-      number: NUMBER, onLogLine: (l) => console.log(JSON.stringify(l).slice(0,300)),
+      number: NUMBER,
       moreNumbers: [OPENS_BY_ITSELF, CALLER_FIRST, LONG_GREETING],
       profiles: {
         'front-desk.yaml': `name: Front desk

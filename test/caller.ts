@@ -70,7 +70,8 @@ export class Caller {
     return (await this.session).waitFor(predicate, AbortSignal.timeout(DEADLINE_MS));
   }
 
-  #tone(hz: number): Promise<{ at: number }> {
-    return this.call.heard.waitForTone(hz, { after: this.#listenedUntil, deadlineMs: DEADLINE_MS });
+  async #tone(hz: number): Promise<{ at: number }> {
+    await this.answered();
+    return await this.call.heard.waitForTone(hz, { after: this.#listenedUntil, deadlineMs: DEADLINE_MS });
   }
 }

@@ -135,7 +135,7 @@ describe('the inbound trunk and dispatch rule', () => {
     it('are refused where anyone could call', async () => {
       await expect(setup([], {})).rejects.toMatchObject({
         code: 1,
-        stderr: expect.stringMatching(/SIP_TRUNK_OPEN[^]*SIP_ALLOWED_ADDRESSES[^]*--open/),
+        stderr: expect.stringMatching(/SIP_TRUNK_OPEN[\s\S]*SIP_ALLOWED_ADDRESSES[\s\S]*--open/),
       });
       expect((await setup(['--open'], {})).stdout).toMatch(/inbound trunk {2}ST_\w+ created/);
     });

@@ -6,7 +6,7 @@ import type { ContactInput, StoredEvent } from '../../src/store/store.ts';
 import { type LiveKitApi, livekitApi } from '../../src/telephony/livekit_api.ts';
 import { provisionInbound } from '../../src/telephony/provisioning.ts';
 import type { SimContact } from '../crm/contact_book.ts';
-import { CrmBackend } from '../crm/crm_backend.ts';
+import { CrmBackend, type CrmBackendOptions } from '../crm/crm_backend.ts';
 import type { Call } from '../phone/call.ts';
 import { Phone } from '../phone/phone.ts';
 import { RealtimeServer, type RealtimeServerOptions } from '../realtime/server.ts';
@@ -49,6 +49,8 @@ export interface InstallationOptions {
   /** The real model instead of the stand-in. */
   model?: { apiKey: string; baseUrl?: string | undefined };
   onLogLine?: (line: LogLine) => void;
+  /** Told of every request that the backend stand-in has answered. */
+  onBackendRequest?: NonNullable<CrmBackendOptions['onRequest']>;
 }
 
 const GREETER = `name: Front desk
@@ -113,7 +115,11 @@ export class Installation {
           apiKey: SIM_MODEL_KEY,
           voice: options.voice ?? 'tones',
         });
-    const backend = new CrmBackend({ contacts: options.contacts ?? [], secret: SIM_SECRET });
+    const backend = new CrmBackend({
+      contacts: options.contacts ?? [],
+      secret: SIM_SECRET,
+      ...(options.onBackendRequest ? { onRequest: options.onBackendRequest } : {}),
+    });
     await backend.start();
     const phone = await Phone.open({ host: '127.0.0.1', port: 0, number: '+15550100001' });
     return new Installation(options, { folder, model, backend, phone });
@@ -127,7 +133,7 @@ export class Installation {
   async provision(): Promise<void> {
     const { agentName, number } = this;
     await provisionInbound(this.livekit.sip, {
-      numbers: [number],
+      numbers: [number, ...(this.#options.moreNumbers ?? [])],
       allowedAddresses: [],
       username: undefined,
       password: undefined,

@@ -33,13 +33,15 @@ export class WorkerProcess {
 
   constructor(options: {
     mode: 'dev' | 'start';
+    /** (Default: Callwire's worker) */
+    main?: string;
     env: Record<string, string>;
     /** Where `.env` is looked for: a folder that has none. */
     cwd: string;
     onLine?: (line: LogLine) => void;
   }) {
     this.#onLine = options.onLine;
-    this.#child = spawn(process.execPath, [MAIN, options.mode], {
+    this.#child = spawn(process.execPath, [options.main ?? MAIN, options.mode], {
       cwd: options.cwd,
       env: { ...inheritedEnvironment(), ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,3 +1,4 @@
+import type { CallwireError } from '../errors.ts';
 import type { DefaultEndpoint } from '../store/append.ts';
 import { thisCommand } from '../store/data_dir_lock.ts';
 import type { Store } from '../store/store.ts';
@@ -17,11 +18,10 @@ export function openStore(options: {
    * it is. `perEvent`: the CRM's URL, with a path (and a health) for each first word of a type.
    */
   defaultEndpoint: DefaultEndpoint | null;
+  /** The store has died; only another process can open it again. */
+  onLost?: (error: CallwireError) => void;
 }): Promise<Store> {
-  const { dataDir, defaultEndpoint } = options;
-  return startStoreThread(new URL('./store_thread.ts', import.meta.url), {
-    dataDir,
-    defaultEndpoint,
-    command: thisCommand(),
-  });
+  const { dataDir, defaultEndpoint, onLost } = options;
+  const data = { dataDir, defaultEndpoint, command: thisCommand() };
+  return startStoreThread(new URL('./store_thread.ts', import.meta.url), data, onLost);
 }

@@ -10,13 +10,15 @@ function threadOf(lines: string): URL {
 }
 
 describe("a store's thread that dies", () => {
-  it('rejects everything under way and everything after', async () => {
+  it('rejects everything under way and everything after, and says so once', async () => {
+    const told: string[] = [];
     const store = await startStoreThread(
       threadOf(`
         port.on('message', ({ method }) => { if (method === 'getCall') process.exit(3); });
         port.postMessage({ t: 'ready' });
       `),
       DATA,
+      (error) => told.push(error.code),
     );
     const lost = { code: 'STORE_THREAD_LOST', remedy: expect.any(String) };
     const asked = [store.listCalls({ limit: 1 }), store.getCall('call_x')];
@@ -24,6 +26,7 @@ describe("a store's thread that dies", () => {
       expect(answer).toMatchObject({ status: 'rejected', reason: lost });
     }
     await expect(store.nextDueAt()).rejects.toMatchObject(lost);
+    expect(told).toEqual(['STORE_THREAD_LOST']);
     await store.close();
   });
 

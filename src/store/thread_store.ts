@@ -11,10 +11,15 @@ import type { FromThread, ToThread } from './thread_protocol.ts';
  * of their own: an fsync on a slow disk ends, and the thread's death rejects everything pending
  * with `STORE_THREAD_LOST`.
  *
+ * @param onLost Told once if an open store's thread dies; it can only be opened again by a restart.
  * @throws what `openSqliteStore` throws, as the thread reports it.
  */
-export async function startStoreThread(entry: URL, data: StoreThreadData): Promise<Store> {
-  const thread = new StoreThread(new Worker(entry, { name: 'store', workerData: data }));
+export async function startStoreThread(
+  entry: URL,
+  data: StoreThreadData,
+  onLost: (error: CallwireError) => void = () => {},
+): Promise<Store> {
+  const thread = new StoreThread(new Worker(entry, { name: 'store', workerData: data }), onLost);
   await thread.opened;
   return remoteStore(
     (method, args) => thread.send((n) => ({ t: 'call', n, method, args })),
@@ -33,9 +38,12 @@ class StoreThread {
   #lost: CallwireError | null = null;
   #lastNumber = 0;
   #closing: Promise<void> | null = null;
+  readonly #onLost: (error: CallwireError) => void;
+  #open = false;
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, onLost: (error: CallwireError) => void) {
     this.#worker = worker;
+    this.#onLost = onLost;
     this.opened = this.#opening.promise;
     worker.on('message', (message: FromThread) => this.#receive(message));
     worker.on('error', (error) => this.#lose(error));
@@ -74,6 +82,7 @@ class StoreThread {
   #receive(message: FromThread): void {
     switch (message.t) {
       case 'ready':
+        this.#open = true;
         this.#opening.resolve();
         break;
       case 'failed':
@@ -98,6 +107,7 @@ class StoreThread {
   }
 
   #lose(cause: unknown): void {
+    const first = this.#lost === null;
     this.#lost ??=
       this.#closing === null
         ? new CallwireError('STORE_THREAD_LOST', "The store's thread has died.", {
@@ -108,5 +118,6 @@ class StoreThread {
     this.#opening.reject(this.#lost);
     for (const answer of this.#pending.values()) answer.reject(this.#lost);
     this.#pending.clear();
+    if (first && this.#open && this.#closing === null) this.#onLost(this.#lost);
   }
 }
