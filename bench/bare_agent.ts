@@ -23,7 +23,12 @@ export default defineAgent({
       inputOptions: { participantIdentity: phone.identity, textEnabled: false },
     });
     const [attribute, value] = ['sip.callStatus', 'active'];
-    await waitForParticipantAttribute({ room: job.room, identity: phone.identity, attribute, value });
+    await waitForParticipantAttribute({
+      room: job.room,
+      identity: phone.identity,
+      attribute,
+      value,
+    });
     session.generateReply({ instructions: `Say exactly: "${process.env.BENCH_GREETING}"` });
   },
 });

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { Installation } from '../sim/installation/installation.ts';
+import { type Installation, SIM_MODEL_KEY } from '../sim/installation/installation.ts';
 import { WorkerProcess } from '../sim/installation/worker_process.ts';
 import type { Call } from '../sim/phone/call.ts';
 import { provisionInbound } from '../src/telephony/provisioning.ts';
@@ -22,11 +22,10 @@ export class BareSide implements Side {
     ours: Installation;
     number: string;
     greeting: string;
-    model: { url: string; apiKey: string };
     slots: number;
   }): Promise<BareSide> {
-    const { ours, number, greeting, model, slots } = options;
-    const agentName = 'bare';
+    const { ours, number, greeting, slots } = options;
+    const agentName = 'callwire-bench-bare';
     await provisionInbound(ours.livekit.sip, {
       numbers: [number],
       allowedAddresses: [],
@@ -34,6 +33,7 @@ export class BareSide implements Side {
       password: undefined,
       open: true,
       agentName,
+      name: agentName,
     });
     const worker = new WorkerProcess({
       mode: 'start',
@@ -44,8 +44,8 @@ export class BareSide implements Side {
         LIVEKIT_API_KEY: ours.stack.apiKey,
         LIVEKIT_API_SECRET: ours.stack.apiSecret,
         LIVEKIT_AGENT_NAME: agentName,
-        OPENAI_BASE_URL: model.url,
-        OPENAI_API_KEY: model.apiKey,
+        OPENAI_BASE_URL: ours.model?.url ?? '',
+        OPENAI_API_KEY: SIM_MODEL_KEY,
         MAX_CALLS: String(slots),
         BENCH_GREETING: greeting,
       },

@@ -2,7 +2,7 @@ import type { Installation } from '../sim/installation/installation.ts';
 import type { Call } from '../sim/phone/call.ts';
 import { babble } from '../sim/phone/speech.ts';
 import type { SessionLog } from '../sim/realtime/session_log.ts';
-import { END_HZ, START_HZ } from '../sim/realtime/voice.ts';
+import { BODY_HZ, END_HZ, START_HZ } from '../sim/realtime/voice.ts';
 
 /** Generous: the machine of the tests may be slow, and nothing here measures. */
 const DEADLINE_MS = 30_000;
@@ -46,6 +46,11 @@ export class Caller {
     this.#listenedUntil = (await this.#tone(START_HZ)).at;
   }
 
+  /** Waits until the model's utterance has lasted so long. */
+  async hears(ms: number): Promise<void> {
+    await this.#tone(BODY_HZ, ms);
+  }
+
   /** Waits for the end of the model's next utterance, and the moment of silence behind it. */
   async hearsEnd(): Promise<void> {
     await this.#tone(END_HZ);
@@ -70,8 +75,9 @@ export class Caller {
     return (await this.session).waitFor(predicate, AbortSignal.timeout(DEADLINE_MS));
   }
 
-  async #tone(hz: number): Promise<{ at: number }> {
+  async #tone(hz: number, minMs = 100): Promise<{ at: number }> {
     await this.answered();
-    return await this.call.heard.waitForTone(hz, { after: this.#listenedUntil, deadlineMs: DEADLINE_MS });
+    const after = this.#listenedUntil;
+    return await this.call.heard.waitForTone(hz, { minMs, after, deadlineMs: DEADLINE_MS });
   }
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import type { StackAccess } from '../sim/installation/installation.ts';
+import { prepareStack } from '../stack/prepare.ts';
 import { freePorts, startStack } from '../stack/stack.ts';
 
 declare module 'vitest' {
@@ -15,7 +16,9 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'callwire-stack-'));
   const keys = { apiKey: 'test', apiSecret: 'a-made-up-secret-of-enough-characters' };
-  const stack = await startStack({ ports: await freePorts(), dataDir, keys, log: console.log });
+  // Builds what is not built yet, and says how long that will take.
+  const programs = await prepareStack({ signal: new AbortController().signal });
+  const stack = await startStack({ ports: await freePorts(), dataDir, keys, programs });
   project.provide('stack', { url: stack.url, sip: stack.sip, ...keys });
   return async () => {
     await stack.stop();

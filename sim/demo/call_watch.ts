@@ -11,6 +11,8 @@ import type { Timeline } from './timeline.ts';
 
 const LOOK_EVERY_MS = 100;
 const LEDGER_PAGE = 500;
+/** Of a tool's arguments, in characters: a line stays a line. */
+const MAX_SHOWN = 60;
 
 /** What is known of one call from the outside; all times are of one clock, ms since the epoch. */
 export interface WatchedCall {
@@ -158,7 +160,7 @@ export class CallWatch {
       at,
       call: typeof body.call_id === 'string' ? body.call_id : undefined,
       source: 'event',
-      text: `${name} → POST ${path.padEnd(16)} ${signatures}  ${late} ms`,
+      text: `${name} → POST ${path.padEnd(16)} ${signatures}  after ${late} ms`,
     });
   }
 
@@ -168,7 +170,7 @@ export class CallWatch {
     const fact = (factId: string) => facts.find((one) => one.id === factId)?.data;
     const args = fact(`${id}:${toolCallId}`)?.arguments ?? {};
     const result = fact(`${id}:${toolCallId}:result`)?.result ?? {};
-    const text = `${tool} ${JSON.stringify(args)} → ${JSON.stringify(result)} ${ms} ms`;
+    const text = `${tool} ${short(args)} → ${short(result)}  in ${ms} ms`;
     this.#timeline.add({ at, call: id, source: 'tool', text });
   }
 }
@@ -196,6 +198,11 @@ function phoneText({ what, status }: PhoneEntry): string | undefined {
     case 'trying':
       return undefined;
   }
+}
+
+function short(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN - 1)}…` : text;
 }
 
 /** The phone's times are `performance.now()`. */

@@ -1,5 +1,5 @@
-import { findOnPath } from '../../stack/path_lookup.ts';
 import { untilAborted } from '../../src/crm/until_aborted.ts';
+import { findOnPath } from '../../stack/path_lookup.ts';
 import type { Call } from '../phone/call.ts';
 import { babble } from '../phone/speech.ts';
 import { PHONE_RATE, resample } from '../phone/wav.ts';

@@ -16,7 +16,9 @@ export class Terminal {
   }
 
   good(title: string, detail = ''): void {
-    this.line(`  ${styled('green', '✓')} ${title.padEnd(TITLE_WIDTH)} ${styled('dim', detail)}`.trimEnd());
+    this.line(
+      `  ${styled('green', '✓')} ${title.padEnd(TITLE_WIDTH)} ${styled('dim', detail)}`.trimEnd(),
+    );
   }
 
   bad(title: string, detail = ''): void {

@@ -85,7 +85,8 @@ export class Timeline {
 
   #printOne({ at, call, source, text }: TimelineEntry): void {
     const origin = (call === undefined ? undefined : this.#origins.get(call)) ?? this.#latest;
-    const seconds = ((at - (origin?.at ?? at)) / 1_000).toFixed(3).padStart(8);
+    const sinceMs = Math.max(0, at - (origin?.at ?? at));
+    const seconds = (sinceMs / 1_000).toFixed(3).padStart(8);
     const tag = origin && origin.number > 1 ? ` call ${origin.number}` : '';
     this.#print(`${seconds}  ${styled(STYLES[source], source.padEnd(6))}${tag}  ${text}`);
   }

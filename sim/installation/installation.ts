@@ -15,7 +15,7 @@ import { type LogLine, WorkerProcess } from './worker_process.ts';
 
 /** Made up. */
 export const SIM_SECRET = 'a-made-up-secret-for-the-stand-ins';
-const SIM_MODEL_KEY = 'a-made-up-key-for-the-stand-in';
+export const SIM_MODEL_KEY = 'a-made-up-key-for-the-stand-in';
 
 /** Where a running stack is, and its keys; unlike `Stack` it can cross processes. */
 export interface StackAccess {

@@ -1,6 +1,8 @@
 import { RoomEvent } from '@livekit/rtc-node';
+import { toE164 } from '../config/phone_number.ts';
 import type { EndReason } from '../events/catalogue.ts';
 import type { LedgerClient } from '../ledger/client.ts';
+import type { CallOpening } from '../store/store.ts';
 import { deleteRoom } from '../telephony/livekit_api.ts';
 import type { LiveCall } from './live_call.ts';
 import { playTechnicalDifficulties } from './spoken_notice.ts';
@@ -43,6 +45,7 @@ export async function finishCall(
     const failed = answered
       ? null
       : { sipStatus: reason === 'caller_hung_up' ? CANCELLED : REFUSED };
+    if (!call.opened) await quietly(log, 'opening failed', () => journal.started(unseen(call)));
     await quietly(log, 'writing the end failed', () =>
       journal.ended(reason, failed, sessionUsage(call)),
     );
@@ -57,6 +60,24 @@ export async function finishCall(
   const duration = call.answeredAt === undefined ? 0 : Date.now() - call.answeredAt;
   log.info({ end_reason: reason, answered, duration_ms: duration, owned }, 'call ended');
   job.shutdown(reason);
+}
+
+/**
+ * A call that ended before we saw its caller in the room: who gave up at the first ring is a missed
+ * call too. livekit-sip puts the caller's number into the name of the room.
+ */
+function unseen(call: LiveCall): CallOpening {
+  const room = call.job.job.room?.name ?? '';
+  return {
+    id: call.id,
+    direction: 'inbound',
+    from: toE164(/^call_(\+?\d+)_/.exec(room)?.[1] ?? ''),
+    to: '',
+    agentId: '',
+    room,
+    metadata: {},
+    time: call.startedAt,
+  };
 }
 
 /** The model is gone, the caller is not: a recording says why the line goes dead. */

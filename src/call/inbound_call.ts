@@ -7,6 +7,7 @@ import { newId } from '../ids.ts';
 import { LedgerClient } from '../ledger/client.ts';
 import { livekitApi } from '../telephony/livekit_api.ts';
 import {
+  departureOf,
   readSipCaller,
   waitForSipParticipant,
   waitUntilActive,
@@ -60,6 +61,7 @@ export async function answerCall(job: JobContext, runtime: CallRuntime): Promise
     journal: new CallJournal(id, ledger, log),
     ending,
     startedAt: Date.now(),
+    opened: false,
     contact: { state: 'none' },
   };
   ending.onEnd((reason) => finishCall(call, ledger, reason));
@@ -84,12 +86,13 @@ export async function answerCall(job: JobContext, runtime: CallRuntime): Promise
 async function ring(call: LiveCall, runtime: CallRuntime, ledger: LedgerClient): Promise<void> {
   const { job, settings, ending, journal, log } = call;
   const signal = ending.signal;
-  await job.connect();
+  await orEnded(job.connect(), signal);
   const phone = await waitForCaller(call);
   const caller = readSipCaller(phone);
   call.caller = caller;
   const profile = runtime.profiles.forNumber(caller.to);
 
+  call.opened = true;
   const started = journal.started({
     id: call.id,
     direction: 'inbound',
@@ -233,22 +236,38 @@ async function answer(call: LiveCall): Promise<void> {
 
   // The SIP leg becomes active while the session still starts: watching from before costs nothing.
   const limit = AbortSignal.any([ending.signal, AbortSignal.timeout(ANSWER_LIMIT_MS)]);
-  const active = waitUntilActive(job.room, caller.identity, limit);
-  active.catch(() => undefined);
-  await startSession(session, agent, job.room, caller.identity);
+  const active = waitUntilActive(job.room, caller.identity, limit).then(() => noteAnswer(call));
+  const started = startSession(session, agent, job.room, caller.identity);
   try {
-    await active;
-  } catch {
+    await Promise.all([active, orEnded(started, limit)]);
+  } catch (error) {
     ending.signal.throwIfAborted();
-    log.error('the phone was not answered in time');
+    log.error({ err: error }, 'the phone was not answered in time');
     await ending.end('media_lost');
     ending.signal.throwIfAborted();
   }
+}
+
+function noteAnswer(call: LiveCall): void {
   call.answeredAt = Date.now();
   const context = call.contact.state;
   const ringMs = call.answeredAt - call.startedAt;
   call.journal.answered(ringMs, context).catch(() => undefined);
-  log.info({ ring_ms: ringMs, context, known: contactInHand(call) !== null }, 'answered');
+  call.log.info({ ring_ms: ringMs, context, known: contactInHand(call) !== null }, 'answered');
+}
+
+/**
+ * For what has no signal of its own: connecting to a room or publishing into it can stay open for
+ * ever when the caller has gone meanwhile, and the process would linger in its slot.
+ */
+function orEnded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => undefined);
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 /** Everything outside that can end a call: the phone, the room, the worker, another owner. */
@@ -258,7 +277,10 @@ function endWithTheWorld(call: LiveCall, ledger: LedgerClient): void {
     if (participant.identity !== call.caller?.identity) return;
     phoneLeft(call, participant.disconnectReason);
   });
-  job.room.on(RoomEvent.Disconnected, () => void ending.end('media_lost'));
+  job.room.on(RoomEvent.Disconnected, (reason) => {
+    const removed = departureOf(reason) === 'removed';
+    void ending.end(removed ? 'ended_by_api' : 'media_lost');
+  });
   // The channel to the worker closes when the worker is gone, however it went.
   process.once('disconnect', () => void ending.end('worker_lost'));
   ledger.fenced.addEventListener('abort', () => void ending.end('worker_lost'), { once: true });

@@ -23,6 +23,8 @@ export interface LiveCall {
   readonly ending: CallEnding;
   /** When the phone began to ring, as far as we saw it. Milliseconds. */
   readonly startedAt: number;
+  /** The ledger has been told of the call. */
+  opened: boolean;
   /** Known once the phone is in the room. */
   caller?: SipCaller;
   profile?: Profile;

@@ -1,0 +1,110 @@
+import type { Call } from '../sim/phone/call.ts';
+import { babble } from '../sim/phone/speech.ts';
+import { END_HZ } from '../sim/realtime/voice.ts';
+import type { Measurement } from './measurement.ts';
+import type { OurSide } from './our_side.ts';
+import { median, spread } from './statistics.ts';
+
+const HANGING_CRM_MS = 30_000;
+const DEADLINE_MS = 20_000;
+const PAIRS_PER_CALL = 4;
+const REPLY = 'Of course, one moment.';
+
+/** Of such a length that the stand-in for a voice breaks off at its loudest, not in a breath. */
+const UTTERANCE_MS = 625;
+
+/**
+ * From the last word of the caller to the first sound of the agent, in one call: turns in which the
+ * model just answers, and turns in which it first asks a CRM that hangs. The same words are said in
+ * both. Which of a pair comes first alternates.
+ */
+export const turnWithTool: Measurement = {
+  name: 'turns',
+  about: 'the caller stops speaking → the agent speaks: with a tool whose CRM hangs, and without',
+  run: async ({ pairs, lab, log }) => {
+    const ours = await lab.ours();
+    const samples: { plain: number; tool: number }[] = [];
+    let asked = 0;
+    while (asked < pairs) {
+      const now = Math.min(PAIRS_PER_CALL, pairs - asked);
+      try {
+        await measureCall(ours, now, (pair) => samples.push(pair));
+      } catch (error) {
+        log(`turns: a call broke: ${error}`);
+      }
+      asked += now;
+      log(`turns ${asked}/${pairs}`);
+    }
+    const ratios = samples.map(({ plain, tool }) => tool / plain);
+    const plain = samples.map((pair) => pair.plain);
+    const tool = samples.map((pair) => pair.tool);
+    return [
+      {
+        what: 'the agent answers, with a hanging tool / without a tool',
+        value: samples.length > 0 ? median(ratios) : null,
+        unit: '×',
+        atMost: 1.1,
+        n: samples.length,
+        failures: pairs - samples.length,
+        details: { ...spread('without', plain), ...spread('with', tool) },
+        samples: { without: plain, with: tool },
+      },
+    ];
+  },
+};
+
+type Turn = 'plain' | 'tool';
+
+async function measureCall(
+  ours: OurSide,
+  pairs: number,
+  onPair: (pair: Record<Turn, number>) => void,
+): Promise<void> {
+  const order = Array.from({ length: pairs }, (_, i): [Turn, Turn] =>
+    i % 2 === 0 ? ['plain', 'tool'] : ['tool', 'plain'],
+  );
+  const { backend } = ours.installation;
+  ours.model.setScenario(scenario(order.flat()));
+  backend.behave('lookup', { mode: 'slow', ms: HANGING_CRM_MS });
+  await ours.settled();
+  const call = await ours.dial();
+  try {
+    let after = await endOfUtterance(call, 0);
+    for (const turns of order) {
+      const pair = { plain: 0, tool: 0 };
+      for (const turn of turns) {
+        await call.heard.waitForSilence({ forMs: 300, deadlineMs: DEADLINE_MS });
+        const { endedAt } = await call.play(babble(UTTERANCE_MS));
+        const { at } = await call.heard.waitForSound({ after: endedAt, deadlineMs: DEADLINE_MS });
+        pair[turn] = at - endedAt;
+        after = await endOfUtterance(call, endedAt);
+        // What the look-up came to is said by itself, 5 s later.
+        if (turn === 'tool') after = await endOfUtterance(call, after);
+      }
+      onPair(pair);
+    }
+  } finally {
+    await call.hangUp();
+    backend.behave('lookup', { mode: 'ok' });
+  }
+}
+
+/** Resolves when the end mark of an utterance has been heard, with a time behind it. */
+async function endOfUtterance(call: Call, after: number): Promise<number> {
+  await call.heard.waitForTone(END_HZ, { after, deadlineMs: DEADLINE_MS });
+  const { at } = await call.heard.waitForSilence({ forMs: 300, deadlineMs: DEADLINE_MS });
+  return at;
+}
+
+function scenario(turns: readonly Turn[]): string {
+  return JSON.stringify({
+    turns: turns.map((turn) =>
+      turn === 'plain'
+        ? { hears: 'And?', say: REPLY }
+        : // biome-ignore lint/suspicious/noThenProperty: a word of the scenario's language; never awaited
+          { hears: 'And?', do: [{ call: { tool: 'lookup_crm' } }], then: REPLY },
+    ),
+    on_instructed:
+      "{% if instructed contains 'look-up' %}No luck.{% else %}{{ instructed }}{% endif %}",
+  });
+}

@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readDotEnv } from '../../src/config/dot_env.ts';
+import { untilAborted } from '../../src/crm/until_aborted.ts';
+import { CallwireError } from '../../src/errors.ts';
+import { prepareStack } from '../../stack/prepare.ts';
+import { freePorts, startStack } from '../../stack/stack.ts';
+import { Installation, type StackAccess } from '../installation/installation.ts';
+import type { WorkerProcess } from '../installation/worker_process.ts';
+import { CallWatch } from './call_watch.ts';
+import { canSpeak } from './caller.ts';
+import type { Demo } from './demo.ts';
+import { styled } from './terminal.ts';
+import { Timeline } from './timeline.ts';
+
+export const SCENARIO = fileURLToPath(new URL('../realtime/scenarios/demo.yaml', import.meta.url));
+const PROFILE = fileURLToPath(new URL('../../agent/profiles/receptionist.yaml', import.meta.url));
+
+/** Made up, as everybody here. */
+const NUMBER = '+15550104000';
+
+export const CONTACT = {
+  id: 'c-1001',
+  name: 'Ada Lovelace',
+  phone: '+15550104001',
+  email: 'ada@example.com',
+  accountStatus: 'gold',
+  preferredLanguage: 'en',
+};
+
+/** A Callwire that takes calls, and who watches it. */
+export interface Running {
+  installation: Installation;
+  watch: CallWatch;
+  timeline: Timeline;
+}
+
+/** Starts everything, a line for each part. Rejects with what failed, or the signal's reason. */
+export async function bringUp(demo: Demo): Promise<Running> {
+  const { terminal, signal, onEnd } = demo;
+  terminal.line(
+    `${styled('bold', 'Callwire demo')}: a phone call through a real LiveKit and a real worker.\n` +
+      'Stand-ins take the place of the phone, the CRM backend and, without a key, the model.\n',
+  );
+  const dataDir = await mkdtemp(join(tmpdir(), 'callwire-demo-'));
+  onEnd(() => rm(dataDir, { recursive: true, force: true }));
+  const stack = await bringUpStack(demo, dataDir);
+
+  const log = createWriteStream(join(demo.folder, 'worker.log'), { mode: 0o600 });
+  onEnd(() => once(log.end(), 'close'));
+  const timeline = new Timeline((line) => terminal.line(line));
+  let watch: CallWatch | undefined;
+  const installation = await Installation.prepare({
+    stack,
+    number: NUMBER,
+    contacts: [CONTACT],
+    profiles: { 'receptionist.yaml': await readFile(PROFILE, 'utf8') },
+    scenario: await readFile(SCENARIO, 'utf8'),
+    voice: 'espeak',
+    ...realModel(),
+    onLogLine: (line) => {
+      log.write(`${JSON.stringify(line)}\n`);
+      watch?.takeLogLine(line);
+    },
+    onBackendRequest: (request) => watch?.takeRequest(request),
+  });
+  onEnd(() => installation.stop());
+  describeStandIns(demo, installation);
+
+  await terminal.step(
+    'worker',
+    () => untilAborted(startWorker(demo, installation), signal),
+    ({ pid }) => `pid ${pid}, registered, the process of the next call is warm`,
+  );
+  watch = await CallWatch.open(installation, timeline);
+  const watched = new AbortController();
+  const { store } = watch;
+  const watching = watch.run(watched.signal).catch(demo.fail);
+  onEnd(async () => {
+    watched.abort();
+    await watching;
+    await store.close();
+  });
+  return { installation, watch, timeline };
+}
+
+async function bringUpStack(demo: Demo, dataDir: string): Promise<StackAccess> {
+  const { terminal, signal, onEnd, fail } = demo;
+  const programs = await prepareStack({ signal });
+  const keys = { apiKey: 'demo', apiSecret: randomBytes(24).toString('base64url') };
+  const stack = await terminal.step(
+    'LiveKit and SIP',
+    async () => startStack({ ports: await freePorts(), dataDir, keys, signal, programs }),
+    ({ url, sip }) => `${url}, sip:${sip.host}:${sip.port}`,
+  );
+  onEnd(() => stack.stop());
+  stack.onExit(fail);
+  return { url: stack.url, sip: stack.sip, ...keys };
+}
+
+function describeStandIns({ terminal }: Demo, { backend, model }: Installation): void {
+  terminal.good('CRM backend', `${backend.url}, a stand-in; knows ${CONTACT.name}`);
+  terminal.good(
+    'model',
+    model ? `${model.url}, a stand-in: OPENAI_API_KEY is not set` : 'OpenAI: OPENAI_API_KEY is set',
+  );
+  if (canSpeak()) return;
+  const so = model ? 'you will hear sounds, not words' : 'the model will not understand the caller';
+  terminal.line(`    ${styled('yellow', `espeak-ng is not installed: ${so}`)}`);
+}
+
+async function startWorker({ fail }: Demo, installation: Installation): Promise<WorkerProcess> {
+  await installation.provision();
+  const started = installation.startWorker();
+  const { worker } = installation;
+  const exited = () => {
+    const message = ['The worker has ended.', ...worker.output].join('\n');
+    fail(new CallwireError('DEMO_WORKER_EXITED', message, { remedy: 'Its log says why.' }));
+  };
+  worker.exited(Number.MAX_SAFE_INTEGER).then(exited, fail);
+  return started;
+}
+
+/** The real model where its key is given, in the environment or in `.env`. */
+function realModel(): { model?: { apiKey: string; baseUrl?: string | undefined } } {
+  const settings = { ...readDotEnv(process.cwd()), ...process.env };
+  const { OPENAI_API_KEY: apiKey, OPENAI_BASE_URL: baseUrl } = settings;
+  return apiKey ? { model: { apiKey, baseUrl } } : {};
+}

@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { untilAborted } from '../../src/crm/until_aborted.ts';
+import { waitFor } from '../installation/wait_for.ts';
+import { loadScenario } from '../realtime/scenario.ts';
+import { CONTACT, type Running, SCENARIO } from './bring_up.ts';
+import { callerVoice, converse } from './caller.ts';
+import type { Demo } from './demo.ts';
+import { isDelivered, judge } from './verdict.ts';
+
+const EXPECTED_TOOLS = ['record_intent', 'lookup_crm', 'update_crm_note', 'end_call'];
+
+const RINGING_LIMIT_MS = 30_000;
+const DELIVERED_LIMIT_MS = 30_000;
+
+/** The call itself, as it happens, then what is to be said of it. `true` where all is well. */
+export async function placeCall(demo: Demo, running: Running): Promise<boolean> {
+  const { terminal, signal, folder } = demo;
+  const { installation, watch, timeline } = running;
+  const { turns } = await loadScenario(SCENARIO);
+  terminal.line(`\n${CONTACT.name}, ${CONTACT.phone}, calls ${installation.number}:\n`);
+
+  const recording = join(folder, 'call.wav');
+  const call = await installation.dial({ from: CONTACT.phone });
+  watch.followPhone(call);
+  const recorded = call.record(recording, signal);
+  recorded.catch(() => undefined);
+  try {
+    await call.answered(signal, RINGING_LIMIT_MS);
+    const lines = turns.map(({ hears }) => hears);
+    await converse(call, { lines, voice: callerVoice(), signal });
+    await recorded;
+    await untilAborted(everythingDelivered(running), signal);
+  } finally {
+    timeline.end();
+  }
+
+  const { backend, model } = installation;
+  const findings = judge({
+    answeredAt: watch.answeredAt,
+    context: watch.first?.context,
+    events: watch.first?.events ?? [],
+    received: backend.received,
+    refused: backend.refused,
+    tools: watch.first?.tools ?? [],
+    // The stand-in calls all of them, it is told to; a real model decides for itself.
+    expectedTools: model ? EXPECTED_TOOLS : [],
+  });
+  terminal.line();
+  for (const { ok, title, detail } of findings) {
+    if (ok) terminal.good(title, detail);
+    else terminal.bad(title, detail);
+  }
+  terminal.line(`\n  Recording: ${recording}\n  (stereo: the caller left, the agent right)`);
+  const ok = findings.every((finding) => finding.ok);
+  if (!ok) terminal.line(`  Log of the worker: ${join(folder, 'worker.log')}`);
+  return ok;
+}
+
+/**
+ * Until the ledger has the end of the call and nothing of it is still to be delivered. Past the
+ * limit it is the verdict that says what is missing.
+ */
+async function everythingDelivered({ installation, watch }: Running): Promise<void> {
+  const { received } = installation.backend;
+  const delivered = async () => {
+    const call = watch.first;
+    if (!call?.events.some(({ type }) => type === 'call.ended')) return false;
+    // In this order: what a delivery makes happen is in the ledger when it is no longer waiting.
+    const waiting = { callId: call.id, state: 'waiting', limit: 1 } as const;
+    if ((await watch.store.listDeliveries(waiting)).length > 0) return false;
+    await watch.look();
+    return call.events
+      .filter(isDelivered)
+      .every((event) => received.some(({ id }) => id === event.id));
+  };
+  const options = { what: 'the deliveries', deadlineMs: DELIVERED_LIMIT_MS };
+  await waitFor(delivered, options).catch(() => undefined);
+}
