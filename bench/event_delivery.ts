@@ -48,12 +48,12 @@ export const eventDelivery: Measurement = {
       });
       // Four in front, for connections and code that are still cold.
       for (let i = -4; i < count; i++) {
-        const item = { role: 'caller', text: 'This is measured.', item_id: `item_${i}` } as const;
-        const draft = draftEvent('transcript.final', item);
+        const intent = { intent: 'measured', tool_call_id: `call_${i}` };
+        const draft = draftEvent('intent.recorded', intent);
         const appendedAt = performance.now();
         const arrival = arrivalOf(backend, ({ id }) => id === draft.id);
-        await ledger.append({ callId, events: [draft] });
-        const { at, event } = await arrival;
+        const appended = ledger.append({ callId, events: [draft] });
+        const { at, event } = await arrivalBeside(arrival, appended);
         const plain = await plainPost(agent, backend, event);
         if (i < 0) continue;
         delivered.push(at - appendedAt);
@@ -96,6 +96,12 @@ async function arrivalOf(
   return { at: performance.now(), event };
 }
 
+/** Waits beside `work`, so that neither's failure is left unheard. */
+async function arrivalBeside(arrival: Promise<Arrival>, work: Promise<unknown>): Promise<Arrival> {
+  const [arrived] = await Promise.all([arrival, work]);
+  return arrived;
+}
+
 /** Headers that belong to the connection, not to the message. */
 const OF_THE_CONNECTION = ['host', 'connection', 'content-length', 'transfer-encoding'];
 
@@ -105,12 +111,11 @@ async function plainPost(agent: Agent, backend: CrmBackend, event: ReceivedEvent
   for (const name of OF_THE_CONNECTION) delete headers[name];
   const sentAt = performance.now();
   const arrival = arrivalOf(backend, (one) => one.deliveryId === deliveryId);
-  const answer = await request(`${backend.url}${event.path}`, {
+  const answered = request(`${backend.url}${event.path}`, {
     dispatcher: agent,
     method: 'POST',
     headers,
     body: event.raw,
-  });
-  await answer.body.dump();
-  return (await arrival).at - sentAt;
+  }).then((answer) => answer.body.dump());
+  return (await arrivalBeside(arrival, answered)).at - sentAt;
 }

@@ -66,6 +66,10 @@ async function bench({ pairs, only, quick, save, out, strict }: Options): Promis
   const stop = (code: number) => void lab.stop().finally(() => process.exit(code));
   process.once('SIGINT', () => stop(130));
   process.once('SIGTERM', () => stop(143));
+  process.once('uncaughtException', (error) => {
+    log(`the bench broke: ${error.stack}`);
+    stop(1);
+  });
   const lines = [];
   let broken = false;
   try {

@@ -1,15 +1,19 @@
+import type { Call } from '../sim/phone/call.ts';
 import { babble } from '../sim/phone/speech.ts';
+import type { SessionLog } from '../sim/realtime/session_log.ts';
 import { END_HZ } from '../sim/realtime/voice.ts';
 import type { Measurement } from './measurement.ts';
 import type { OurSide } from './our_side.ts';
 import type { Line } from './result.ts';
 import { quantile, spread } from './statistics.ts';
 
-/** Responses in a row that only call tools: fewer than the step limit of a turn. */
-const STEPS = 18;
-const TOOLS = ['record_intent', 'update_crm_note', 'lookup_crm'] as const;
-const DEADLINE_MS = 60_000;
 const PAIRS_PER_CALL = 10;
+const TURNS = 3;
+
+/** Responses in a row that only call tools: fewer than the step limit of a turn. */
+const STEPS = 12;
+
+const DEADLINE_MS = 20_000;
 
 /**
  * From the model's tool call to its result at the model, on the model's clock. The model says
@@ -20,33 +24,30 @@ export const toolResults: Measurement = {
   about: 'tool call → result at the model, with a CRM that answers, hangs and is down',
   run: async ({ pairs, quick, lab, log }) => {
     const ours = await lab.ours();
-    const steps = quick ? 3 : STEPS;
+    const plan = quick ? { turns: 1, steps: 2 } : { turns: TURNS, steps: STEPS };
     const calls = Math.ceil(pairs / PAIRS_PER_CALL);
     const states = Object.keys(CRM) as CrmState[];
-    const measured = Object.fromEntries(
-      states.map((state) => [state, { latencies: [] as number[], lost: 0 }]),
-    ) as Record<CrmState, { latencies: number[]; lost: number }>;
+    const measured: Record<CrmState, ToolResult[]> = { answering: [], hanging: [], down: [] };
     for (let i = 0; i < calls; i++) {
       for (const state of states) {
-        const { latencies, lost } = await measureCall(ours, state, steps).catch((error) => {
-          log(`tools: a call with a CRM ${state} broke: ${error}`);
-          return { latencies: [], lost: steps * TOOLS.length };
-        });
-        measured[state].latencies.push(...latencies);
-        measured[state].lost += lost;
+        await measureCall(ours, state, plan, (result) => measured[state].push(result)).catch(
+          (error) => log(`tools: a call with a CRM ${state} broke: ${error}`),
+        );
       }
       log(`tools ${i + 1}/${calls}`);
     }
+    const wanted = calls * plan.turns * Array.from({ length: plan.steps }, toolsOf).flat().length;
     return states.map((state): Omit<Line, 'measurement'> => {
-      const { latencies, lost } = measured[state];
+      const latencies = measured[state].map(({ ms }) => ms);
+      const lookUps = measured[state].flatMap(({ tool, ms }) => (tool === LOOKUP ? [ms] : []));
       return {
         what: `tool call → result, CRM ${state}: p99`,
         value: latencies.length > 0 ? quantile(latencies, 0.99) : null,
         unit: 'ms',
         atMost: 20,
         n: latencies.length,
-        failures: lost,
-        details: spread('result', latencies),
+        failures: wanted - latencies.length,
+        details: { ...spread('result', latencies), ...spread('lookup_crm', lookUps) },
         samples: { result: latencies },
       };
     });
@@ -70,49 +71,79 @@ const CRM = {
 };
 type CrmState = keyof typeof CRM;
 
+interface ToolResult {
+  tool: string;
+  ms: number;
+}
+
 async function measureCall(
   ours: OurSide,
   state: CrmState,
-  steps: number,
-): Promise<{ latencies: number[]; lost: number }> {
+  { turns, steps }: { turns: number; steps: number },
+  onResult: (result: ToolResult) => void,
+): Promise<void> {
   const { model } = ours;
   await ours.settled();
-  model.setScenario(scenario(steps));
+  model.setScenario(scenario(turns, steps));
   const restore = await CRM[state](ours);
   const before = model.sessions.length;
   const call = await ours.dial();
+  let session: SessionLog | undefined;
   try {
-    const deadline = AbortSignal.timeout(DEADLINE_MS);
-    const session = await model.waitForSession(deadline, before);
-    await call.heard.waitForTone(END_HZ, { deadlineMs: DEADLINE_MS });
-    await call.play(babble(700));
-    const wanted = steps * TOOLS.length;
-    // A result that never comes is counted below.
-    const enough = AbortSignal.any([deadline, AbortSignal.timeout(15_000)]);
-    await session.waitFor((log) => log.toolResults.length >= wanted, enough).catch(() => undefined);
-    const sentAt = new Map(session.toolCalls.map((one) => [one.callId, one.sentAt]));
-    const latencies = session.toolResults.flatMap(({ callId, receivedAt }) => {
-      const sent = sentAt.get(callId);
-      return sent === undefined ? [] : [receivedAt - sent];
-    });
-    return { latencies, lost: wanted - latencies.length };
+    session = await model.waitForSession(AbortSignal.timeout(DEADLINE_MS), before);
+    let after = await endOfUtterance(call, 0);
+    for (let turn = 0; turn < turns; turn++) {
+      await call.play(babble(700));
+      after = await endOfUtterance(call, after);
+      // What came of a look-up that did not answer at once is announced.
+      if (state !== 'answering') after = await endOfUtterance(call, after);
+    }
   } finally {
+    for (const result of session ? resultsOf(session) : []) onResult(result);
     await call.hangUp();
     await restore();
   }
 }
 
-/** A turn of so many responses, each of which calls every tool and says nothing. */
-function scenario(steps: number): string {
+function resultsOf({ toolCalls, toolResults: results }: SessionLog): ToolResult[] {
+  return toolCalls.flatMap(({ callId, tool, sentAt }) => {
+    const result = results.find((one) => one.callId === callId);
+    return result ? [{ tool, ms: result.receivedAt - sentAt }] : [];
+  });
+}
+
+async function endOfUtterance(call: Call, after: number): Promise<number> {
+  await call.heard.waitForTone(END_HZ, { after, deadlineMs: DEADLINE_MS });
+  const { at } = await call.heard.waitForSilence({ forMs: 300, deadlineMs: DEADLINE_MS });
+  return at;
+}
+
+/** Turns of so many responses, each of which only calls tools. */
+function scenario(turns: number, steps: number): string {
   let reply: unknown = 'Done.';
-  for (let step = steps; step > 0; step--) {
-    const calls = [
-      { call: { tool: TOOLS[0], arguments: { intent: `step_${step}` } } },
-      { call: { tool: TOOLS[1], arguments: { note: `Step ${step}.` } } },
-      { call: { tool: TOOLS[2] } },
-    ];
+  for (let step = 0; step < steps; step++) {
+    const calls = toolsOf(undefined, step).map((tool) => ({ call: CALLS[tool] }));
     // biome-ignore lint/suspicious/noThenProperty: a word of the scenario's language; never awaited
     reply = { do: calls, then: reply };
   }
-  return JSON.stringify({ turns: [{ hears: 'Do it.', ...(reply as object) }] });
+  return JSON.stringify({
+    turns: Array.from({ length: turns }, () => ({ hears: 'Do it.', ...(reply as object) })),
+    on_instructed:
+      "{% if instructed contains 'look-up' %}No luck.{% else %}{{ instructed }}{% endif %}",
+  });
+}
+
+const LOOKUP = 'lookup_crm';
+const CALLS = {
+  record_intent: { tool: 'record_intent', arguments: { intent: 'measured' } },
+  update_crm_note: { tool: 'update_crm_note', arguments: { note: 'This is measured.' } },
+  lookup_crm: { tool: LOOKUP },
+};
+
+/**
+ * Counted from the end of the turn. A look-up comes last and once a turn: what it comes to is
+ * announced, and agents-js would hold the results of later steps back while that is spoken.
+ */
+function toolsOf(_: unknown, stepFromTheEnd: number): readonly (keyof typeof CALLS)[] {
+  return stepFromTheEnd === 0 ? [LOOKUP] : ['record_intent', 'update_crm_note'];
 }

@@ -66,6 +66,12 @@ describe('a crash in the middle of a call', () => {
     );
     expect(record.one('intent.recorded')).toMatchObject({ intent: 'sales' });
     expect(record.one('call.failed')).toBeUndefined();
+
+    // And the next caller notices nothing.
+    const next = await Caller.dial(installation);
+    await next.hearsEnd();
+    await next.call.hangUp();
+    expect((await wholeRecord(installation)).ended.end_reason).toBe('caller_hung_up');
   });
 
   it('of the call process while the phone rings leaves a call that failed and nobody ringing on', async () => {
@@ -144,17 +150,5 @@ describe('a crash in the middle of a call', () => {
     const record = await wholeRecord(installation);
     expect(record.ended.end_reason).toBe('worker_lost');
     expect(record.ended.transcript).toContain('Agent: Noted.');
-  });
-
-  it('leaves a worker that takes the next call as ever', async () => {
-    const first = await talking();
-    process.kill(first.callProcess, 'SIGKILL');
-    await first.caller.call.ended(undefined, 15_000);
-    await wholeRecord(installation);
-
-    const caller = await Caller.dial(installation);
-    await caller.hearsEnd();
-    await caller.call.hangUp();
-    expect((await wholeRecord(installation)).ended.end_reason).toBe('caller_hung_up');
   });
 });

@@ -5,14 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export type RouteGroup = 'lookup' | 'writes' | 'webhooks';
 
 /**
- * How a group answers. What is processed: `ok`, `slow`, `garbage` and `huge` do what was asked and
- * only the answer is strange; the others do nothing.
+ * How a group answers. What is processed: `ok`, `slow`, `garbage`, `huge` and `swallow` do what was
+ * asked and only the answer is strange; the others do nothing.
  *
  * - `slow`: after `ms`
  * - `status`: that status, with `headers` (`Retry-After`)
  * - `garbage`: 200 with something that is no JSON
  * - `huge`: 200 with 10 MB
  * - `hang`: never
+ * - `swallow`: never either, as when the connection breaks behind the request
  * - `trickle`: 200, then a byte every `ms` (50), without an end
  * - `vanish`: the socket is closed instead
  * - `redirect`: 302 to `location` (a path of this server that records the visit)
@@ -24,6 +25,7 @@ export type Behaviour = (
   | { mode: 'garbage' }
   | { mode: 'huge' }
   | { mode: 'hang' }
+  | { mode: 'swallow' }
   | { mode: 'trickle'; ms?: number }
   | { mode: 'vanish' }
   | { mode: 'redirect'; location?: string }
@@ -90,6 +92,9 @@ export async function answerAs(
     }
     case 'vanish':
       response.socket?.destroy();
+      return;
+    case 'swallow':
+      process();
       return;
     case 'hang':
       return;

@@ -33,6 +33,8 @@ export const CONTACT = {
   preferredLanguage: 'en',
 };
 
+const EXIT_NOTICED_MS = 2_000;
+
 /** A Callwire that takes calls, and who watches it. */
 export interface Running {
   installation: Installation;
@@ -54,6 +56,7 @@ export async function bringUp(demo: Demo): Promise<Running> {
   const log = createWriteStream(join(demo.folder, 'worker.log'), { mode: 0o600 });
   onEnd(() => once(log.end(), 'close'));
   const timeline = new Timeline((line) => terminal.line(line));
+  onEnd(async () => timeline.end());
   let watch: CallWatch | undefined;
   const installation = await Installation.prepare({
     stack,
@@ -80,7 +83,10 @@ export async function bringUp(demo: Demo): Promise<Running> {
   watch = await CallWatch.open(installation, timeline);
   const watched = new AbortController();
   const { store } = watch;
-  const watching = watch.run(watched.signal).catch(demo.fail);
+  const watching = watch.run(watched.signal).catch(async (error) => {
+    // The ledger is read through the worker: where that has ended, it is the worker's end that counts.
+    await installation.worker.exited(EXIT_NOTICED_MS).catch(() => demo.fail(error));
+  });
   onEnd(async () => {
     watched.abort();
     await watching;
@@ -119,7 +125,8 @@ async function startWorker({ fail }: Demo, installation: Installation): Promise<
   const started = installation.startWorker();
   const { worker } = installation;
   const exited = () => {
-    const message = ['The worker has ended.', ...worker.output].join('\n');
+    const said = worker.output.filter((line) => line !== 'registered');
+    const message = ['The worker has ended.', ...said].join('\n');
     fail(new CallwireError('DEMO_WORKER_EXITED', message, { remedy: 'Its log says why.' }));
   };
   worker.exited(Number.MAX_SAFE_INTEGER).then(exited, fail);

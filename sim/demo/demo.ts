@@ -42,21 +42,22 @@ export async function runDemo({ terminal, keep, signal }: DemoOptions): Promise<
     onEnd: (cleanup) => cleanups.push(cleanup),
     folder: await makeFolder(),
   };
+  let failed = false;
   try {
     const running = await bringUp(demo);
     const ok = await placeCall(demo, running);
     if (!keep || !ok) return ok;
     await describeCallingIn(demo, running.installation);
     await aborted(demo.signal);
-    running.timeline.end();
-    if (!signal.aborted) throw demo.signal.reason;
-    return ok;
+    if (signal.aborted) return ok;
+    throw demo.signal.reason;
   } catch (error) {
-    if (!signal.aborted) terminal.line(`\n  Log of the worker: ${join(demo.folder, 'worker.log')}`);
+    failed = !signal.aborted;
     throw demo.signal.aborted ? demo.signal.reason : error;
   } finally {
     if (signal.aborted) terminal.line('\nstopping …');
     for (const cleanup of cleanups.reverse()) await cleanup().catch(() => undefined);
+    if (failed) terminal.line(`\n  Log of the worker: ${join(demo.folder, 'worker.log')}`);
   }
 }
 

@@ -225,7 +225,10 @@ export class Installation {
 
   async stop(): Promise<void> {
     await this.phone.close();
-    for (const worker of this.#workers) await worker.stop();
+    for (const worker of this.#workers) {
+      await worker.stop();
+      worker.killOrphans();
+    }
     await this.backend.stop();
     await this.model?.stop();
     await rm(this.#folder, { recursive: true, force: true });

@@ -102,6 +102,16 @@ export class WorkerProcess {
     await this.exited(5_000);
   }
 
+  /** Calls that outlive a worker that was killed; they would end by themselves within 15 s. */
+  killOrphans(): void {
+    if (this.running) return;
+    try {
+      process.kill(-this.pid, 'SIGKILL');
+    } catch {
+      // There are none.
+    }
+  }
+
   /** The processes it has forked, by pid: one a call, and the warm one. */
   children(): number[] {
     return childrenOf(this.pid);

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../tools/testing/until.ts';
 import { Announcer, sayExactly } from './announcer.ts';
 import { FakeSession, type FakeSpeech } from './testing/fake_session.ts';
 
@@ -17,7 +18,7 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 /** The speech of this number, counted from 0, as soon as it has begun. */
 function speech(index: number): Promise<FakeSpeech> {
-  return vi.waitUntil(() => line.speeches[index]);
+  return until(() => line.speeches[index]);
 }
 
 describe('an announcement', () => {
@@ -126,8 +127,9 @@ describe('an announcement waits', () => {
 describe('an announcement that the model refuses', () => {
   it('is tried once more, in the next lull', async () => {
     const reply = announcer.reply('Hello.');
+    const refused = await speech(0);
     line.agent('speaking');
-    (await speech(0)).failed(new Error('conversation_already_has_active_response'));
+    refused.failed(new Error('conversation_already_has_active_response'));
     await settle();
     expect(line.speeches).toHaveLength(1);
     line.agent('listening');

@@ -56,13 +56,9 @@ export function startSession(
 /**
  * Cuts queued audio the moment the caller speaks. agents-js does so too, but only after awaiting
  * its forwarding tasks: 10 to 110 ms later (measured), in which the agent talks over the caller.
- *
- * Not within the event itself: agents-js interrupts the speech right behind it, and audio that is
- * cleared before that is followed by one more frame of the same speech. That frame counts as a
- * playback of its own, and where it was cut off, 0 ms and no words, as that of the whole speech.
  */
 export function cutOffAtOnce(session: voice.AgentSession): void {
   session.on(voice.AgentSessionEventTypes.UserStateChanged, (event) => {
-    if (event.newState === 'speaking') setImmediate(() => session.output.audio?.clearBuffer());
+    if (event.newState === 'speaking') session.output.audio?.clearBuffer();
   });
 }

@@ -5,6 +5,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { RealtimeServer } from '../../sim/realtime/server.ts';
 import type { SessionLog } from '../../sim/realtime/session_log.ts';
+import { until } from '../tools/testing/until.ts';
 import type { Tool, ToolAnswer, ToolCall } from '../tools/tool.ts';
 import { createSession } from './caller_session.ts';
 import { ModelTools } from './model_tools.ts';
@@ -131,7 +132,7 @@ describe('a tool of the model', () => {
     await next;
     expect(heard).toEqual(['spoken false true']);
     call.line.release();
-    await vi.waitUntil(() => heard.length === 2);
+    await until(() => heard.length === 2);
     expect(heard).toEqual(['spoken false true', 'replied']);
   });
 
@@ -193,7 +194,7 @@ describe('a result that agents-js drops', () => {
     const first = playing(call);
     call.caller.speak();
     await first;
-    await vi.waitUntil(() => run.mock.calls.length === 1);
+    await until(() => run.mock.calls.length === 1);
     expect(call.model.toolResults).toEqual([]);
     call.caller.speak();
     await call.model.waitFor(({ toolResults }) => toolResults.length > 0, soon());
@@ -217,7 +218,7 @@ turns:
     const first = playing(call);
     call.caller.speak();
     await first;
-    await vi.waitUntil(() => call.model.toolCalls.length === 1);
+    await until(() => call.model.toolCalls.length === 1);
     call.caller.speak();
     await said(call, 'Found.');
     await call.session.waitForIdle();
@@ -241,7 +242,7 @@ turns:
     const first = playing(call);
     call.caller.speak();
     await first;
-    await vi.waitUntil(() => run.mock.calls.length === 1);
+    await until(() => run.mock.calls.length === 1);
     call.caller.speak();
     await said(call, 'Yes?');
     finish({ result: { status: 'late' } });
@@ -301,7 +302,7 @@ turns:
     const first = playing(call);
     call.caller.speak();
     await first;
-    await vi.waitUntil(() => call.model.toolCalls.length === 1);
+    await until(() => call.model.toolCalls.length === 1);
     call.caller.speak();
     await call.model.waitFor(({ toolResults }) => toolResults.length > 0, soon());
     expect(results(call)).toEqual([{ status: 'not_ended' }]);

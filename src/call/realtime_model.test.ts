@@ -10,6 +10,7 @@ import { AudioFrame } from '@livekit/rtc-node';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { RealtimeServer } from '../../sim/realtime/server.ts';
+import { until } from '../tools/testing/until.ts';
 import { CallModel, type CallModelOptions, type ConnectionLimits } from './realtime_model.ts';
 
 beforeAll(() => initializeLogger({ pretty: false, level: 'silent' }));
@@ -123,7 +124,7 @@ describe('the parts of the plugin that are replaced', () => {
           baseURL: 'http://127.0.0.1:1/v1',
         },
       });
-      await vi.waitUntil(() => connect.mock.calls.length > 0);
+      await until(() => connect.mock.calls.length > 0);
       expect(connect.mock.contexts).toEqual([session]);
     } finally {
       connect.mockRestore();
@@ -211,7 +212,7 @@ describe('the connection of a call', () => {
     const ms100 = new Int16Array(2_400).fill(1);
     session.pushAudio(new AudioFrame(ms100, 24_000, 1, ms100.length));
     const pieces = () => endpoint.events.filter(({ type }) => type === 'input_audio_buffer.append');
-    await vi.waitUntil(() => pieces().length >= 5);
+    await until(() => pieces().length >= 5);
     expect(pieces().map(({ audio = '' }) => Buffer.from(audio, 'base64').length)).toEqual([
       960, 960, 960, 960, 960,
     ]);
@@ -241,7 +242,7 @@ describe('a model that cannot be had', () => {
     const server = await Endpoint.refusing(503);
     const model = callModel(server.url, { limits: { budgetMs: 10_000, firstRetryMs: 10 } });
     const connected = model.connect(soon());
-    await vi.waitUntil(() => server.attempts > 1);
+    await until(() => server.attempts > 1);
     server.refusal = undefined;
     await connected;
     await model.discard();
@@ -333,7 +334,7 @@ describe('a connection that breaks', () => {
     try {
       const model = callModel(endpoint.url);
       await model.connect(soon());
-      const early = await vi.waitUntil(() => {
+      const early = await until(() => {
         const at = emit.mock.calls.findIndex(([name]) => name === 'error');
         return at >= 0 && emit.mock.contexts[at];
       });

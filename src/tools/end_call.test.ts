@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { endCall } from './end_call.ts';
 import { fakeCall, toolCall } from './testing/fake_call.ts';
+import { until } from './testing/until.ts';
 
 type Spoken = { interrupted: boolean; saidSomething: boolean };
 
@@ -19,7 +20,7 @@ describe('end_call', () => {
     const { call } = await endedWith(spoken);
     expect(call.happened).toEqual(['record end_call']);
     heard({ interrupted: false, saidSomething: true });
-    await vi.waitUntil(() => call.ended.length > 0);
+    await until(() => call.ended.length > 0);
     expect(call.happened).toEqual(['record end_call', 'end agent_hung_up']);
     expect(call.records).toMatchObject([
       { arguments: { reason: 'nothing more to say' }, result: { status: 'ending' } },
@@ -39,7 +40,7 @@ describe('end_call', () => {
 
   it('says goodbye where the model hung up without a word', async () => {
     const { call } = await endedWith({ interrupted: false, saidSomething: false });
-    await vi.waitUntil(() => call.ended.length > 0);
+    await until(() => call.ended.length > 0);
     expect(call.happened).toEqual(['record end_call', 'goodbye', 'end agent_hung_up']);
   });
 

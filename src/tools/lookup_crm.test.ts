@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { lookupCrm } from './lookup_crm.ts';
 import { type FakeCall, type FakeCallOptions, fakeCall, toolCall } from './testing/fake_call.ts';
+import { until } from './testing/until.ts';
 
 const ADA = { id: 'con_1', name: 'Ada', accountStatus: 'gold', email: 'ada@example.com' };
 const CALLER = '+15550100001';
@@ -18,7 +19,7 @@ async function lookUp(options: FakeCallOptions, phone?: string): Promise<LookedU
   return { call, result: 'result' in answer ? answer.result : answer };
 }
 
-const announced = ({ call }: LookedUp) => vi.waitUntil(() => call.announced[0]);
+const announced = ({ call }: LookedUp) => until(() => call.announced[0]);
 
 describe('lookup_crm', () => {
   it('answers from the record in hand, without asking the CRM again', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { ReferOutcome } from '../telephony/refer.ts';
 import { type FakeCall, fakeCall, toolCall } from './testing/fake_call.ts';
+import { until } from './testing/until.ts';
 import { transferCall } from './transfer_call.ts';
 
 const TRANSFERS = {
@@ -15,7 +16,7 @@ function transferred(outcome: ReferOutcome | (() => Promise<ReferOutcome>)) {
 }
 
 const settled = (call: FakeCall, what: string) =>
-  vi.waitUntil(() => call.happened.includes(what) && call.happened);
+  until(() => call.happened.includes(what) && call.happened);
 
 describe('transfer_call', () => {
   it('lets the model announce it first, then refers, then ends the call', async () => {
@@ -136,7 +137,7 @@ describe('a transfer that is refused', () => {
     await settled(call, 'event call.transfer_failed');
     const again = await tool.run({ destination: 'support' }, toolCall({ toolCallId: 'fc_2' }));
     expect(again).toMatchObject({ result: { status: 'transferring' } });
-    await vi.waitUntil(() => call.referredTo.length === 2);
+    await until(() => call.referredTo.length === 2);
   });
 });
 

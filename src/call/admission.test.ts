@@ -1,0 +1,203 @@
+import type { JobRequest } from '@livekit/agents';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { LiveKitApi } from '../telephony/livekit_api.ts';
+import { Admission } from './admission.ts';
+import { FakeLedger } from './testing/fake_live_call.ts';
+
+let running: string[];
+let ledger: FakeLedger;
+let happened: string[];
+let participants: () => Promise<{ identity: string; attributes: Record<string, string> }[]>;
+let deleteRoom: () => Promise<void>;
+beforeEach(() => {
+  running = [];
+  ledger = new FakeLedger();
+  happened = [];
+  participants = () =>
+    Promise.resolve([
+      { identity: 'agent-1', attributes: {} },
+      {
+        identity: 'sip_1',
+        attributes: {
+          'sip.callID': 'SCL_1',
+          'sip.phoneNumber': '5550100001',
+          'sip.trunkPhoneNumber': '+15550100000',
+        },
+      },
+    ]);
+  deleteRoom = () => Promise.resolve();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function admission(maxCalls: number): Admission {
+  const rooms = {
+    listParticipants: () => participants(),
+    deleteRoom: (room: string) => {
+      happened.push(`delete ${room}`);
+      return deleteRoom();
+    },
+  };
+  return new Admission({
+    maxCalls,
+    runningJobs: () => [...running],
+    livekit: { rooms } as unknown as LiveKitApi,
+    ledger,
+    agentFor: (to) => (to === '+15550100000' ? 'receptionist' : undefined),
+    log: pino({ level: 'silent' }),
+  });
+}
+
+interface Answers {
+  accept?: () => Promise<void>;
+  reject?: () => Promise<void>;
+}
+
+const works = () => Promise.resolve();
+
+function job(id: string, { accept = works, reject = works }: Answers = {}): JobRequest {
+  return {
+    id,
+    room: { name: `room-${id}` },
+    accept: () => {
+      happened.push(`accept ${id}`);
+      return accept();
+    },
+    reject: () => {
+      happened.push(`reject ${id}`);
+      return reject();
+    },
+  } as unknown as JobRequest;
+}
+
+describe('a call for which there is a slot', () => {
+  it('is accepted', async () => {
+    await admission(2).request(job('a'));
+    expect(happened).toEqual(['accept a']);
+    expect(ledger.appends).toEqual([]);
+  });
+
+  it('has taken it before its job runs', async () => {
+    const slots = admission(1);
+    await Promise.all([slots.request(job('a')), slots.request(job('b'))]);
+    expect(happened).toEqual(['accept a', 'delete room-b', 'reject b']);
+  });
+
+  it('takes only one when its job runs', async () => {
+    const slots = admission(2);
+    await slots.request(job('a'));
+    running = ['a'];
+    await slots.request(job('b'));
+    expect(happened).toEqual(['accept a', 'accept b']);
+  });
+
+  it('gives it back when its job has ended', async () => {
+    const slots = admission(1);
+    await slots.request(job('a'));
+    running = ['a'];
+    expect(slots.load()).toBe(0.95);
+    running = [];
+    await slots.request(job('b'));
+    expect(happened).toEqual(['accept a', 'accept b']);
+  });
+
+  it('gives it back when its job never comes', async () => {
+    vi.useFakeTimers();
+    const slots = admission(1);
+    await slots.request(job('a'));
+    expect(slots.load()).toBe(0.95);
+    vi.advanceTimersByTime(15_000);
+    expect(slots.load()).toBe(0);
+  });
+
+  // The slot stayed taken for 15 s, and callers were refused by a worker that had nothing to do.
+  it('gives it back when it cannot be accepted', async () => {
+    const slots = admission(1);
+    await slots.request(job('a', { accept: () => Promise.reject(new Error('socket closed')) }));
+    expect(happened).toEqual(['accept a', 'reject a']);
+    expect(slots.load()).toBe(0);
+  });
+});
+
+describe('the load that LiveKit is told', () => {
+  it('is the share of the slots, but never so much that it stops asking', () => {
+    const slots = admission(4);
+    const loads = [0, 1, 2, 3, 4, 5].map((calls) => {
+      running = Array.from({ length: calls }, (_, i) => `job-${i}`);
+      return slots.load();
+    });
+    expect(loads).toEqual([0, 0.25, 0.5, 0.75, 0.95, 0.95]);
+  });
+
+  it('counts the calls that are on their way', async () => {
+    const slots = admission(4);
+    await slots.request(job('a'));
+    expect(slots.load()).toBe(0.25);
+  });
+});
+
+describe('a call for which there is none', () => {
+  it('is recorded as missed, hears busy, and is rejected', async () => {
+    running = ['other'];
+    await admission(1).request(job('a'));
+    expect(happened).toEqual(['delete room-a', 'reject a']);
+    expect(ledger.appends).toMatchObject([
+      {
+        lease: 1,
+        open: {
+          direction: 'inbound',
+          from: '+15550100001',
+          to: '+15550100000',
+          agentId: 'receptionist',
+          room: 'room-a',
+        },
+        events: [
+          { type: 'call.failed', data: { sip_status: 486, reason: 'no_capacity' } },
+          { type: 'call.ended', data: { end_reason: 'no_capacity' } },
+        ],
+      },
+    ]);
+    expect(ledger.appends[0]?.callId).toBe(ledger.appends[0]?.open?.id);
+  });
+
+  it('is the lot of every call while the worker drains', async () => {
+    const slots = admission(4);
+    slots.close();
+    await slots.request(job('a'));
+    expect(happened).toEqual(['delete room-a', 'reject a']);
+  });
+
+  it('hears busy even where nobody knows who called', async () => {
+    participants = () => Promise.reject(new Error('unreachable'));
+    await admission(0).request(job('a'));
+    expect(happened).toEqual(['delete room-a', 'reject a']);
+    expect(ledger.appends).toMatchObject([{ open: { from: null, to: '' } }]);
+  });
+
+  it('hears busy even where the ledger takes nothing', async () => {
+    ledger.failure = new Error('disk full');
+    await admission(0).request(job('a'));
+    expect(happened).toEqual(['delete room-a', 'reject a']);
+  });
+
+  it('is rejected, and recorded, even where its room cannot be deleted', async () => {
+    deleteRoom = () => Promise.reject(new Error('unreachable'));
+    await admission(0).request(job('a'));
+    expect(happened).toEqual(['delete room-a', 'reject a']);
+    expect(ledger.appends).toHaveLength(1);
+  });
+});
+
+describe('a request', () => {
+  it('never throws, whatever fails', async () => {
+    const fail = () => Promise.reject(new Error('socket closed'));
+    deleteRoom = fail;
+    participants = fail;
+    ledger.failure = new Error('disk full');
+    const broken = { accept: fail, reject: fail };
+    await admission(1).request(job('a', broken));
+    await admission(0).request(job('b', broken));
+  });
+});

@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { Installation } from '../sim/installation/installation.ts';
+import { waitFor } from '../sim/installation/wait_for.ts';
+import { Caller } from './caller.ts';
+import { wholeRecord } from './whole_record.ts';
+
+const CALLER = '+15550100001';
+
+const NOTES = `turns:
+  - hears: I want to talk to sales.
+    do:
+      - call: { tool: record_intent, arguments: { intent: sales } }
+      - call: { tool: update_crm_note, arguments: { note: Wants to talk to sales. } }
+    then: Noted.
+`;
+
+const PATIENT = Array(60).fill('800ms').join(',');
+
+describe('between what a tool promised and its delivery', () => {
+  let installation: Installation;
+  beforeEach(async () => {
+    installation = await Installation.start({
+      stack: inject('stack'),
+      number: '+15550107030',
+      scenario: NOTES,
+      contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
+      env: { RETRY_SCHEDULE: PATIENT },
+    });
+  });
+  afterEach(() => installation?.stop());
+
+  /** A call whose tools have answered; what the model was told is promised. */
+  async function promised(): Promise<Caller> {
+    const caller = await Caller.dial(installation);
+    await caller.hearsEnd();
+    await caller.asks();
+    const { toolResults } = await caller.session;
+    expect(toolResults.map(({ output }) => JSON.parse(output))).toEqual([
+      { status: 'recorded' },
+      { status: 'saved' },
+    ]);
+    return caller;
+  }
+
+  const notes = () => installation.backend.writes.filter(({ operation }) => operation === 'note');
+
+  it('the call process may die: intent and note arrive when the backend is back, once', async () => {
+    const { backend } = installation;
+    backend.behave('writes', { mode: 'status', status: 503 });
+    backend.behave('webhooks', { mode: 'status', status: 503 });
+    const caller = await promised();
+    process.kill(await installation.worker.callProcess(), 'SIGKILL');
+    await caller.call.ended(undefined, 15_000);
+    expect(backend.received).toEqual([]);
+    expect(notes()).toEqual([]);
+
+    backend.behave('webhooks', { mode: 'ok' });
+    backend.behave('writes', { mode: 'ok' });
+    const record = await wholeRecord(installation);
+    expect(record.ended.end_reason).toBe('worker_lost');
+    expect(record.one('intent.recorded')).toMatchObject({ intent: 'sales' });
+    expect(notes()).toMatchObject([{ contactId: 'c1' }]);
+  });
+
+  /*
+   * The backend has taken everything in, but nobody has heard so when the worker dies. All of it is
+   * sent again, and the receiver can tell: the same event id, the same delivery id, the same bytes;
+   * the same idempotency key for the CRM.
+   */
+  it('the worker may die with all of it on its way: what comes twice says so', async () => {
+    const { backend } = installation;
+    backend.behave('webhooks', { mode: 'swallow' });
+    backend.behave('writes', { mode: 'swallow' });
+    const caller = await promised();
+    await waitFor(() => backend.received.length === 3 && notes().length === 1, {
+      what: 'call.started, call.answered, intent.recorded and the note at the backend',
+    });
+    installation.worker.kill('SIGKILL');
+    await caller.call.ended(undefined, 15_000);
+    await installation.worker.exited();
+    const swallowed = [...backend.received];
+
+    backend.behave('webhooks', { mode: 'ok' });
+    backend.behave('writes', { mode: 'ok' });
+    await installation.startWorker();
+    const record = await wholeRecord(installation);
+    expect(record.ended.end_reason).toBe('worker_lost');
+    for (const { id, raw, deliveryId } of swallowed) {
+      const copies = backend.received.filter((event) => event.id === id);
+      expect(copies).toMatchObject([
+        { raw, deliveryId },
+        { raw, deliveryId },
+      ]);
+    }
+    expect(notes()).toHaveLength(1);
+    expect(backend.repeatedWrites).toBe(1);
+  });
+
+  it('the backend may hang for as long as a worker takes to end and the next one to start', async () => {
+    const { backend, worker } = installation;
+    backend.behave('webhooks', { mode: 'hang' });
+    const caller = await promised();
+    await caller.call.hangUp();
+    await installation.waitForLedger('call.ended');
+    worker.kill('SIGTERM');
+    expect(await worker.exited()).toEqual({ code: 0, signal: null });
+    expect(backend.received).toEqual([]);
+
+    backend.behave('webhooks', { mode: 'ok' });
+    await installation.startWorker();
+    await wholeRecord(installation);
+    expect(notes()).toHaveLength(1);
+  });
+});
