@@ -33,7 +33,7 @@ child.once('exit', () => setImmediate(() => console.log(JSON.stringify({ pid: ch
 ${end}
 `,
   );
-  const { stdout } = await promisify(execFile)(process.execPath, [parent]);
+  const { stdout } = await promisify(execFile)(process.execPath, [parent], { timeout: 18_000 });
   return JSON.parse(stdout);
 }
 

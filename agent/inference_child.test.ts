@@ -18,7 +18,7 @@ async function runnersOf(before: string): Promise<string[]> {
     console.log(JSON.stringify(Object.keys(InferenceRunner.registeredRunners)));
     process.exit(0);
   `;
-  const options = { cwd: import.meta.dirname };
+  const options = { cwd: import.meta.dirname, timeout: 18_000 };
   const args = ['--input-type=module', '--eval', script];
   const { stdout } = await promisify(execFile)(process.execPath, args, options);
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');

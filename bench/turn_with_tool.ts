@@ -1,12 +1,10 @@
-import type { Call } from '../sim/phone/call.ts';
 import { babble } from '../sim/phone/speech.ts';
-import { END_HZ } from '../sim/realtime/voice.ts';
+import { DEADLINE_MS, endOfUtterance, quiet } from './listening.ts';
 import type { Measurement } from './measurement.ts';
 import type { OurSide } from './our_side.ts';
 import { median, spread } from './statistics.ts';
 
 const HANGING_CRM_MS = 30_000;
-const DEADLINE_MS = 20_000;
 const PAIRS_PER_CALL = 4;
 const REPLY = 'Of course, one moment.';
 
@@ -73,7 +71,7 @@ async function measureCall(
     for (const turns of order) {
       const pair = { plain: 0, tool: 0 };
       for (const turn of turns) {
-        await call.heard.waitForSilence({ forMs: 300, deadlineMs: DEADLINE_MS });
+        await quiet(call);
         const { endedAt } = await call.play(babble(UTTERANCE_MS));
         const { at } = await call.heard.waitForSound({ after: endedAt, deadlineMs: DEADLINE_MS });
         pair[turn] = at - endedAt;
@@ -87,13 +85,6 @@ async function measureCall(
     await call.hangUp();
     backend.behave('lookup', { mode: 'ok' });
   }
-}
-
-/** Resolves when the end mark of an utterance has been heard, with a time behind it. */
-async function endOfUtterance(call: Call, after: number): Promise<number> {
-  await call.heard.waitForTone(END_HZ, { after, deadlineMs: DEADLINE_MS });
-  const { at } = await call.heard.waitForSilence({ forMs: 300, deadlineMs: DEADLINE_MS });
-  return at;
 }
 
 function scenario(turns: readonly Turn[]): string {

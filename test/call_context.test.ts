@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Behaviour } from '../sim/crm/behaviour.ts';
 import { Installation } from '../sim/installation/installation.ts';
 import { waitFor } from '../sim/installation/wait_for.ts';
-import { Caller } from './caller.ts';
+import { Caller, freshLine } from './caller.ts';
 import { wholeRecord } from './whole_record.ts';
 
 const NUMBER = '+15550106010';
@@ -41,10 +41,7 @@ ${SILENCE}`,
       contacts: [{ id: 'grace', name: 'Grace Hopper', phone: GRACE, accountStatus: 'gold' }],
     });
   });
-  afterEach(() => {
-    installation.model?.setScenario('{}');
-    installation.backend.behave('lookup', { mode: 'ok' });
-  });
+  beforeEach(() => freshLine(installation));
   afterAll(() => installation?.stop());
 
   const lookups = () => installation.backend.requests.filter(({ group }) => group === 'lookup');

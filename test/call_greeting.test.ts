@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { Installation } from '../sim/installation/installation.ts';
 import { tones } from '../sim/phone/audio_analysis.ts';
 import { BODY_HZ, END_HZ, START_HZ, speechMs } from '../sim/realtime/voice.ts';
-import { Caller } from './caller.ts';
+import { Caller, freshLine } from './caller.ts';
 import { wholeRecord } from './whole_record.ts';
 
 const NUMBER = '+15550106000';
@@ -47,7 +47,7 @@ ${SILENCE}`,
       contacts: [{ id: 'ada', name: 'Ada Lovelace', phone: ADA }],
     });
   });
-  afterEach(() => installation.model?.setScenario('{}'));
+  beforeEach(() => freshLine(installation));
   afterAll(() => installation?.stop());
 
   it('is heard from its first to its last moment, with the name of a known contact', async () => {

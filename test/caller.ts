@@ -3,9 +3,24 @@ import type { Call } from '../sim/phone/call.ts';
 import { babble } from '../sim/phone/speech.ts';
 import type { SessionLog } from '../sim/realtime/session_log.ts';
 import { BODY_HZ, END_HZ, START_HZ } from '../sim/realtime/voice.ts';
+import { forgetEarlierCalls } from './whole_record.ts';
 
 /** Generous: the machine of the tests may be slow, and nothing here measures. */
 const DEADLINE_MS = 30_000;
+
+/** For `beforeEach`: the stand-ins behave, and nothing is left of a test that failed. */
+export async function freshLine(installation: Installation): Promise<void> {
+  for (const call of live) await call.hangUp().catch(() => undefined);
+  live.clear();
+  await installation.model?.setFault(undefined);
+  installation.model?.setScenario('{}');
+  for (const group of ['lookup', 'writes', 'webhooks'] as const) {
+    installation.backend.behave(group, { mode: 'ok' });
+  }
+  await forgetEarlierCalls(installation);
+}
+
+const live = new Set<Call>();
 
 /** A person on the phone: dials, listens for whole utterances, speaks. */
 export class Caller {
@@ -28,6 +43,7 @@ export class Caller {
     if (!model) throw new Error('a caller of the tests needs the stand-in for the model');
     const before = model.sessions.length;
     const call = await installation.dial(options);
+    live.add(call);
     return new Caller(call, () => model.waitForSession(AbortSignal.timeout(DEADLINE_MS), before));
   }
 

@@ -14,7 +14,7 @@ import { Installation, type StackAccess } from '../installation/installation.ts'
 import type { WorkerProcess } from '../installation/worker_process.ts';
 import { CallWatch } from './call_watch.ts';
 import { canSpeak } from './caller.ts';
-import type { Demo } from './demo.ts';
+import type { Demo } from './demo_context.ts';
 import { styled } from './terminal.ts';
 import { Timeline } from './timeline.ts';
 
@@ -120,8 +120,11 @@ function describeStandIns({ terminal }: Demo, { backend, model }: Installation):
   terminal.line(`    ${styled('yellow', `espeak-ng is not installed: ${so}`)}`);
 }
 
-async function startWorker({ fail }: Demo, installation: Installation): Promise<WorkerProcess> {
+async function startWorker(demo: Demo, installation: Installation): Promise<WorkerProcess> {
+  const { fail, signal } = demo;
   await installation.provision();
+  // Nothing may be started any more when the cleanup has begun.
+  signal.throwIfAborted();
   const started = installation.startWorker();
   const { worker } = installation;
   const exited = () => {

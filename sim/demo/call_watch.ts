@@ -37,6 +37,7 @@ export class CallWatch {
   readonly #store: Store;
   #dialled = false;
   #position = 0;
+  #looking: Promise<void> = Promise.resolve();
   #received = 0;
   #refused = 0;
 
@@ -68,7 +69,13 @@ export class CallWatch {
     }
   }
 
-  async look(): Promise<void> {
+  /** Takes in what is new. One look at a time: two would read the same page of the ledger. */
+  look(): Promise<void> {
+    this.#looking = this.#looking.catch(() => undefined).then(() => this.#look());
+    return this.#looking;
+  }
+
+  async #look(): Promise<void> {
     const events = await this.#store.eventsAfter(this.#position, LEDGER_PAGE);
     for (const event of events) this.#takeEvent(event);
     const { backend } = this.#installation;

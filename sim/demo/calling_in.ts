@@ -6,7 +6,7 @@ import { writeWav } from '../phone/wav.ts';
 import { loadScenario } from '../realtime/scenario.ts';
 import { CONTACT, SCENARIO } from './bring_up.ts';
 import { callerVoice } from './caller.ts';
-import type { Demo } from './demo.ts';
+import type { Demo } from './demo_context.ts';
 import { styled } from './terminal.ts';
 
 /** As long as the greeting takes: whoever speaks before cuts it off. */

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { untilAborted } from '../../src/crm/until_aborted.ts';
 import { bringUp } from './bring_up.ts';
 import { describeCallingIn } from './calling_in.ts';
+import type { Demo } from './demo_context.ts';
 import { placeCall } from './place_call.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -13,18 +14,6 @@ export interface DemoOptions {
   keep: boolean;
   /** Ends everything, at any moment. */
   signal: AbortSignal;
-}
-
-/** What every step of the demo needs. */
-export interface Demo {
-  terminal: Terminal;
-  signal: AbortSignal;
-  /** Something that must go on running has ended: gives up whatever is under way. */
-  fail: (error: unknown) => void;
-  /** Cleanups run in reverse order, each whatever the others do. */
-  onEnd: (cleanup: () => Promise<unknown>) => void;
-  /** Of the recording and the worker's log; it survives. */
-  folder: string;
 }
 
 /**

@@ -4,7 +4,7 @@ import { waitFor } from '../installation/wait_for.ts';
 import { loadScenario } from '../realtime/scenario.ts';
 import { CONTACT, type Running, SCENARIO } from './bring_up.ts';
 import { callerVoice, converse } from './caller.ts';
-import type { Demo } from './demo.ts';
+import type { Demo } from './demo_context.ts';
 import { isDelivered, judge } from './verdict.ts';
 
 const EXPECTED_TOOLS = ['record_intent', 'lookup_crm', 'update_crm_note', 'end_call'];

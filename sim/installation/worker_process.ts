@@ -1,12 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { startWatchdog } from '../../stack/watchdog.ts';
 import { waitFor } from './wait_for.ts';
 
 const MAIN = fileURLToPath(new URL('../../agent/main.ts', import.meta.url));
+
+/** Shared by all workers that are started here; each would otherwise begin with an empty one. */
+const COMPILE_CACHE = join(homedir(), '.cache', 'callwire', 'compile');
 
 /** One line of the worker's log, or of a call process's: they share its output. */
 export interface LogLine {
@@ -43,7 +48,7 @@ export class WorkerProcess {
     this.#onLine = options.onLine;
     this.#child = spawn(process.execPath, [options.main ?? MAIN, options.mode], {
       cwd: options.cwd,
-      env: { ...inheritedEnvironment(), ...options.env },
+      env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...inheritedEnvironment(), ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

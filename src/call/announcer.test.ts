@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../tools/testing/until.ts';
@@ -65,6 +66,24 @@ describe('an announcement', () => {
     const reply = announcer.reply('Hello.');
     (await speech(0)).cutOff();
     expect(await reply).toBe(true);
+  });
+});
+
+// agents-js took such a reply for a part of the tool, and refused it any tool of its own.
+describe('an announcement of a tool', () => {
+  it('is made outside the tool', async () => {
+    const inTool = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const generateReply = line.generateReply.bind(line);
+    line.generateReply = (request) => {
+      seen.push(inTool.getStore());
+      return generateReply(request);
+    };
+    const reply = inTool.run('record_intent', () => announcer.reply('Hello.'));
+    (await speech(0)).failed();
+    (await speech(1)).played();
+    expect(await reply).toBe(true);
+    expect(seen).toEqual([undefined, undefined]);
   });
 });
 

@@ -3,6 +3,7 @@ import { type ReferOutcome, refer } from '../telephony/refer.ts';
 import type { ToolContext } from '../tools/tool_context.ts';
 import { sayGoodbye } from './conversation.ts';
 import { transfers } from './instructions.ts';
+import { lastWordsHeard } from './last_words.ts';
 import { contactInHand, type LiveCall } from './live_call.ts';
 
 /** What the tools may know of this call, and do to it. */
@@ -42,6 +43,8 @@ export function toolContext(call: LiveCall): ToolContext {
 async function referPhone(call: LiveCall, to: string): Promise<ReferOutcome> {
   const { job, livekit, ending } = call;
   const identity = call.caller?.identity ?? '';
+  await lastWordsHeard(call);
+  ending.signal.throwIfAborted();
   call.transfer = 'pending';
   const outcome = await refer({ sip: livekit.sip, room: job.room, identity, to });
   if (outcome.outcome === 'failed') {

@@ -4,6 +4,7 @@ import type { EndReason } from '../events/catalogue.ts';
 import type { LedgerClient } from '../ledger/client.ts';
 import type { CallOpening } from '../store/store.ts';
 import { deleteRoom } from '../telephony/livekit_api.ts';
+import { lastWordsHeard } from './last_words.ts';
 import type { LiveCall } from './live_call.ts';
 import { playTechnicalDifficulties } from './spoken_notice.ts';
 import { sessionUsage } from './usage.ts';
@@ -33,6 +34,7 @@ export async function finishCall(
   const owned = !ledger.fenced.aborted;
   if (owned) {
     if (reason === 'model_unavailable' && answered) await apologise(call);
+    if (LAST_WORD_IS_OURS.has(reason)) await lastWordsHeard(call);
     if (reason === 'transferred') await transferredLegGone(call);
     await Promise.all([
       quietly(log, 'deleting the room failed', () =>
@@ -79,6 +81,15 @@ function unseen(call: LiveCall): CallOpening {
     time: call.startedAt,
   };
 }
+
+/** Reasons behind which something was said that the caller shall hear to its end. */
+const LAST_WORD_IS_OURS: ReadonlySet<EndReason> = new Set([
+  'agent_hung_up',
+  'max_duration',
+  'model_unavailable',
+  'shutdown',
+  'silence',
+]);
 
 /** The model is gone, the caller is not: a recording says why the line goes dead. */
 async function apologise(call: LiveCall): Promise<void> {

@@ -223,6 +223,9 @@ turns:
     await said(call, 'Found.');
     await call.session.waitForIdle();
     expect(results(call)).toHaveLength(2);
+    // What agents-js itself does after an interruption: what its copy lacks is deleted.
+    const agent = call.session.currentAgent;
+    await agent.updateChatCtx(agent.chatCtx.copy());
     const deleted = call.model.events
       .filter(({ event }) => event.type === 'conversation.item.delete')
       .map(({ event }) => event.item_id);

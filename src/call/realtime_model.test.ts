@@ -362,7 +362,8 @@ describe('a process with a broken model', () => {
       async () => (await Endpoint.start((socket) => socket.close(1011))).url,
     ],
   ])('survives and hears of it: %s', async (_what, connected, url) => {
-    const { stdout } = await promisify(execFile)(process.execPath, [PROCESS, await url()]);
+    const args = [PROCESS, await url()];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 18_000 });
     expect(JSON.parse(stdout)).toEqual({ connected, closed: 'error', uncaught: [] });
   });
 });

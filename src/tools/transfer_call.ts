@@ -90,6 +90,7 @@ export function transferCall(context: ToolContext): Tool {
       }
       if (starts) {
         transfer(destination, call, target.to).catch((error) => {
+          if (context.signal.aborted) return;
           context.log.error({ err: error, destination }, 'a transfer is not recorded');
         });
       }

@@ -1,0 +1,72 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { AgentFolder, failsToStart } from './agent_start.ts';
+
+const ENOUGH = { OPENAI_API_KEY: 'made-up', AGENTS_DIR: 'profiles', DATA_DIR: 'data' };
+
+let folder: AgentFolder;
+afterEach(() => folder?.remove());
+
+async function refusalOf(profiles: Record<string, string>): Promise<string> {
+  const files = Object.entries(profiles).map(([name, yaml]) => [`profiles/${name}`, yaml]);
+  folder = await AgentFolder.make(Object.fromEntries(files));
+  const { said, leftBehind } = await failsToStart(folder, ENOUGH);
+  expect(said).not.toMatch(/^\s+at /m);
+  expect(leftBehind).toEqual([]);
+  return said;
+}
+
+describe('the worker does not start with profiles that are wrong', () => {
+  it('and names file, line and key of everything in all of them', async () => {
+    const said = await refusalOf({
+      'desk.yaml': `name: Front desk
+numbers: ["+15550107050"]
+prompt: Be kind.
+promt: Be kinder.
+hooks: { on_call_start: "https://backend.example/start" }
+recording: { enabled: true }
+context: { budget_ms: 900, on_missing: forward, forward_to: sales }
+`,
+      'night.yaml': `name: Night
+numbers: ["+15550107051", "+1 555 010 7050"]
+prompt: Hi {{customrName}}.
+tools: [record_intent, fly]
+`,
+      'one.yaml': 'name: One\nprompt: Be kind.\n',
+      'other.yaml': 'name: Other\nprompt: Be kind.\n',
+      'tabs.yaml': 'name: Tabs\n\tprompt: no\n',
+      'words.yaml': 'Be kind.\n',
+    });
+    for (const line of [
+      /profiles\/desk\.yaml:4 promt: is unknown: did you mean prompt\?/,
+      /profiles\/desk\.yaml:5 hooks: is not built yet: remove it/,
+      /profiles\/desk\.yaml:6 recording: is not built yet: remove it/,
+      /profiles\/desk\.yaml:7 context\.on_missing: forward is not built yet/,
+      /profiles\/desk\.yaml:7 context\.forward_to: is not built yet/,
+      /profiles\/night\.yaml:3 prompt: .*customrName/,
+      /profiles\/night\.yaml:4 tools\[1\]: must be one of/,
+      /profiles\/other\.yaml:1 numbers: .*one\.yaml.*only one agent can be the default/,
+      /profiles\/tabs\.yaml:2: a tab: indent with spaces/,
+      /profiles\/words\.yaml:1: must consist of keys and values/,
+    ]) {
+      expect(said).toMatch(line);
+    }
+    expect(said).toContain('AGENTS_DIR');
+  });
+
+  it('such as two for the same number', async () => {
+    const said = await refusalOf({
+      'desk.yaml': 'name: Desk\nnumbers: ["+15550107050"]\nprompt: Be kind.\n',
+      'night.yaml': 'name: Night\nnumbers:\n  - "+1 555 010 7050"\nprompt: Be kind.\n',
+    });
+    expect(said).toMatch(
+      /profiles\/night\.yaml:3 numbers\[0\]: the same number as in .*desk\.yaml/,
+    );
+  });
+
+  it('or with none at all', async () => {
+    expect(await refusalOf({ 'README.md': 'none here' })).toContain(
+      'there is no agent profile (*.yaml) in it',
+    );
+    expect(await refusalOf({})).toContain('profiles: this folder cannot be read');
+  });
+});
