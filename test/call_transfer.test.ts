@@ -27,6 +27,12 @@ silence: { prompt_after_s: 0, hang_up_after_s: 0 }
   afterAll(() => installation?.stop());
 
   const asksForSales = async (plan: ReferPlan): Promise<Caller> => {
+    const caller = await wishesForSales(plan);
+    await caller.hearsEnd();
+    return caller;
+  };
+
+  const wishesForSales = async (plan: ReferPlan): Promise<Caller> => {
     installation.model?.setScenario(`
 turns:
   - hears: Sales, please.
@@ -39,7 +45,7 @@ on_instructed: That did not work, I am sorry.
     const caller = await Caller.dial(installation);
     caller.call.onRefer = () => plan;
     await caller.answered();
-    await caller.asks();
+    await caller.speaks();
     return caller;
   };
 
@@ -53,10 +59,10 @@ on_instructed: That did not work, I am sorry.
         { afterMs: 300, status: 200 },
       ],
     });
-    // The announcement has been heard, and the REFER is still to come.
-    expect(refer(caller)).toBeUndefined();
     expect(await caller.call.ended()).toMatchObject({ by: 'them' });
     expect(refer(caller)).toMatchObject({ target: SALES, status: 202 });
+    // The REFER waits until the announcement has been heard.
+    expect(refer(caller)?.at).toBeGreaterThan(caller.call.heard.lastLoudAt() ?? Infinity);
     const record = await wholeRecord(installation);
     expect(record.one('call.transferred')).toMatchObject({
       destination: 'sales',
@@ -142,7 +148,8 @@ on_instructed: Sorry.
   });
 
   it('does not happen for a caller who hangs up at the announcement', async () => {
-    const caller = await asksForSales({ answer: 202 });
+    const caller = await wishesForSales({ answer: 202 });
+    await caller.hears(500);
     await caller.call.hangUp();
     const record = await wholeRecord(installation);
     expect(refer(caller)).toBeUndefined();

@@ -28,9 +28,10 @@ context: { budget_ms: 900, on_missing: forward, forward_to: sales }
 `,
       'night.yaml': `name: Night
 numbers: ["+15550107051", "+1 555 010 7050"]
-prompt: Hi {{customrName}}.
+prompt: Be kind.
 tools: [record_intent, fly]
 `,
+      'hello.yaml': 'name: Hello\nnumbers: ["+15550107052"]\nprompt: Hi {{customrName}}.\n',
       'one.yaml': 'name: One\nprompt: Be kind.\n',
       'other.yaml': 'name: Other\nprompt: Be kind.\n',
       'tabs.yaml': 'name: Tabs\n\tprompt: no\n',
@@ -42,7 +43,7 @@ tools: [record_intent, fly]
       /profiles\/desk\.yaml:6 recording: is not built yet: remove it/,
       /profiles\/desk\.yaml:7 context\.on_missing: forward is not built yet/,
       /profiles\/desk\.yaml:7 context\.forward_to: is not built yet/,
-      /profiles\/night\.yaml:3 prompt: .*customrName/,
+      /profiles\/hello\.yaml:3 prompt: .*customrName/,
       /profiles\/night\.yaml:4 tools\[1\]: must be one of/,
       /profiles\/other\.yaml:1 numbers: .*one\.yaml.*only one agent can be the default/,
       /profiles\/tabs\.yaml:2: a tab: indent with spaces/,
