@@ -1,6 +1,7 @@
 import { defineAgent, type JobContext, type JobProcess } from '@livekit/agents';
 import type { CallRuntime } from '../src/call/call_runtime.ts';
 import { answerCall } from '../src/call/inbound_call.ts';
+import { rehearse } from '../src/call/rehearsal.ts';
 import { logger } from '../src/config/log.ts';
 import { loadProfiles } from '../src/config/profiles.ts';
 import { loadSettings } from '../src/config/settings.ts';
@@ -28,12 +29,14 @@ export default defineAgent({
   prewarm: async (proc: JobProcess) => {
     const settings = loadSettings();
     const profiles = await loadProfiles(settings.agentsDir);
-    proc.userData.runtime = {
+    const runtime: CallRuntime = {
       settings,
       profiles,
       socketPath: await socketPath(settings.dataDir),
       spoolDir: spoolDir(settings.dataDir),
-    } satisfies CallRuntime;
+    };
+    await rehearse(runtime);
+    proc.userData.runtime = runtime;
     log.info('warm');
   },
   entry: (job: JobContext) => answerCall(job, job.proc.userData.runtime as CallRuntime),

@@ -88,10 +88,12 @@ describe('a REFER', () => {
     vi.useRealTimers();
   });
 
-  function referring(transferSipParticipant: () => Promise<void>) {
+  /** A REFER that has gone out: what was said last has been heard. */
+  async function referring(transferSipParticipant: () => Promise<void>) {
     const fake = fakeLiveCall();
     Object.assign(fake.call.livekit, { sip: { transferSipParticipant } });
     const outcome = toolContext(fake.call).refer('tel:+15550100200');
+    await vi.advanceTimersByTimeAsync(500);
     return { ...fake, outcome };
   }
 
@@ -101,7 +103,7 @@ describe('a REFER', () => {
     );
 
   it('that goes through leaves the end of the call to the tool', async () => {
-    const { call, room, outcome } = referring(() => Promise.resolve());
+    const { call, room, outcome } = await referring(() => Promise.resolve());
     expect(call.transfer).toBe('pending');
     await vi.advanceTimersByTimeAsync(700);
     expect(await outcome).toEqual({ outcome: 'confirmed' });
@@ -110,8 +112,21 @@ describe('a REFER', () => {
     expect(call.ending.reason).toBeUndefined();
   });
 
+  it('does not go out before the announcement is heard, nor to a caller who hung up then', async () => {
+    const transferSipParticipant = vi.fn(() => Promise.resolve());
+    const { call, room } = fakeLiveCall();
+    Object.assign(call.livekit, { sip: { transferSipParticipant } });
+    const outcome = toolContext(call).refer('tel:+15550100200');
+    outcome.catch(() => undefined);
+    expect(call.transfer).toBeUndefined();
+    phoneLeft(call, undefined);
+    room.leave(CALLER);
+    await expect(outcome).rejects.toMatchObject({ reason: 'caller_hung_up' });
+    expect(transferSipParticipant).not.toHaveBeenCalled();
+  });
+
   it('that is refused is over: a phone that leaves afterwards hung up', async () => {
-    const { call, outcome } = referring(busy);
+    const { call, outcome } = await referring(busy);
     expect(await outcome).toMatchObject({ outcome: 'failed', sipStatus: 486 });
     phoneLeft(call, undefined);
     expect(call.ending.reason).toBe('caller_hung_up');
@@ -119,7 +134,7 @@ describe('a REFER', () => {
 
   it('that is refused after the phone has left ends the call as the caller’s', async () => {
     const { promise, reject } = Promise.withResolvers<void>();
-    const { call, room, outcome } = referring(() => promise);
+    const { call, room, outcome } = await referring(() => promise);
     room.leave(CALLER);
     phoneLeft(call, undefined);
     expect(call.ending.reason).toBeUndefined();
@@ -129,7 +144,7 @@ describe('a REFER', () => {
   });
 
   it('of unknown outcome may still take the phone away', async () => {
-    const { call, outcome } = referring(() =>
+    const { call, outcome } = await referring(() =>
       Promise.reject(new TwirpError('twirp', 'late', 408, 'deadline_exceeded')),
     );
     expect(await outcome).toEqual({ outcome: 'unconfirmed', callerGone: false });

@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { WebSocketServer } from 'ws';
+import { logger } from '../config/log.ts';
+import { toE164 } from '../config/phone_number.ts';
+import { renderTemplate } from '../config/template.ts';
+import { templateVariables } from '../config/template_variables.ts';
+import { createCrm } from '../crm/select_crm.ts';
+import { draftEvent } from '../events/catalogue.ts';
+import { newId } from '../ids.ts';
+import { LedgerClient } from '../ledger/client.ts';
+import type { CallRuntime } from './call_runtime.ts';
+import { CallModel } from './realtime_model.ts';
+
+/** Made up. */
+const NUMBER = '+15550100000';
+
+const LIMIT_MS = 5_000;
+
+/**
+ * Does, while a process idles, what its call will do before the phone is answered. Code that runs
+ * for the first time is compiled first: 46 ms of CPU in which nothing else of the call went on, 16 ms
+ * after a rehearsal (measured; on a machine that is busy with calls several times as long).
+ *
+ * The CRM and the model that hear of it are stand-ins on the loopback interface, the real ones do
+ * not; the worker's ledger is asked a question and told nothing. Never rejects: a call that was not
+ * rehearsed is only slower.
+ */
+export async function rehearse(runtime: CallRuntime): Promise<void> {
+  const signal = AbortSignal.timeout(LIMIT_MS);
+  const parts = [rehearseText(runtime), rehearseLedger(runtime, signal), rehearseOutside(signal)];
+  for (const part of await Promise.allSettled(parts)) {
+    if (part.status === 'fulfilled') continue;
+    logger('call').debug({ err: part.reason }, 'a part of the rehearsal failed');
+  }
+}
+
+function rehearseText({ profiles }: CallRuntime): Promise<void> {
+  const contact = { name: 'Nobody' };
+  const variables = templateVariables({ contact, call: { from: NUMBER }, variables: {} });
+  toE164(NUMBER, { near: NUMBER });
+  draftEvent('call.started', {}, { time: Date.now() });
+  for (const { prompt, firstMessage } of profiles.all) {
+    for (const text of [prompt, firstMessage]) if (text) renderTemplate(text, variables);
+  }
+  return Promise.resolve();
+}
+
+async function rehearseLedger(runtime: CallRuntime, signal: AbortSignal): Promise<void> {
+  const { socketPath, spoolDir } = runtime;
+  const ledger = new LedgerClient({ callId: newId('call'), lease: 1, socketPath, spoolDir });
+  try {
+    await ledger.request('calls.countLive', { from: NUMBER }, signal);
+  } finally {
+    await ledger.close({ deadlineMs: LIMIT_MS });
+  }
+}
+
+const ANSWER = JSON.stringify({ results: [{ id: '1', name: 'Nobody', phone: NUMBER }] });
+
+/** The connections: a CRM with one contact, a model that says nothing. */
+async function rehearseOutside(signal: AbortSignal): Promise<void> {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end(ANSWER);
+  });
+  const sockets = new WebSocketServer({ server });
+  try {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening', { signal });
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const crm = createCrm({ adapter: 'http', url, apiKey: undefined }, noLedger);
+    const model = new CallModel({ model: 'none', voice: 'none', apiKey: 'none', baseUrl: url });
+    try {
+      await Promise.all([crm.findByPhone(NUMBER, signal), model.connect(signal)]);
+    } finally {
+      await model.discard();
+    }
+  } finally {
+    for (const socket of sockets.clients) socket.terminate();
+    sockets.close();
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+const noLedger = { request: () => Promise.reject(new Error('the http adapter asks no ledger')) };
