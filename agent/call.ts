@@ -25,6 +25,13 @@ process.on('unhandledRejection', (error) => {
   log.error({ err: error }, 'unhandled rejection');
 });
 
+let called = false;
+
+// A warm process whose worker has died would wait 15 s for its pings; a call ends itself.
+process.once('disconnect', () => {
+  if (!called) process.exit(0);
+});
+
 export default defineAgent({
   prewarm: async (proc: JobProcess) => {
     const settings = loadSettings();
@@ -39,5 +46,8 @@ export default defineAgent({
     proc.userData.runtime = runtime;
     log.info('warm');
   },
-  entry: (job: JobContext) => answerCall(job, job.proc.userData.runtime as CallRuntime),
+  entry: (job: JobContext) => {
+    called = true;
+    return answerCall(job, job.proc.userData.runtime as CallRuntime);
+  },
 });

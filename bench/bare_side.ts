@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Installation, SIM_MODEL_KEY } from '../sim/installation/installation.ts';
 import { WorkerProcess } from '../sim/installation/worker_process.ts';
@@ -47,6 +48,7 @@ export class BareSide implements Side {
         OPENAI_BASE_URL: ours.model?.url ?? '',
         OPENAI_API_KEY: SIM_MODEL_KEY,
         MAX_CALLS: String(slots),
+        NODE_COMPILE_CACHE: join(ours.dataDir, 'compiled-bare'),
         BENCH_GREETING: greeting,
       },
     });

@@ -4,7 +4,6 @@ import type { Measurement } from './measurement.ts';
 import type { OurSide } from './our_side.ts';
 import { median, spread } from './statistics.ts';
 
-const HANGING_CRM_MS = 30_000;
 const PAIRS_PER_CALL = 4;
 const REPLY = 'Of course, one moment.';
 
@@ -63,7 +62,7 @@ async function measureCall(
   );
   const { backend } = ours.installation;
   ours.model.setScenario(scenario(order.flat()));
-  backend.behave('lookup', { mode: 'slow', ms: HANGING_CRM_MS });
+  backend.behave('lookup', { mode: 'hang' });
   await ours.settled();
   const call = await ours.dial();
   try {

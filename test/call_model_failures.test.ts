@@ -132,16 +132,23 @@ silence: { prompt_after_s: 0, hang_up_after_s: 0 }
     expect(record.ended).toMatchObject({ end_reason: 'model_unavailable', transcript: '' });
   });
 
-  it.each(['connect', 'response'] as const)(
-    'that has no quota left at the first %s is apologised for',
-    async (when) => {
-      await fault({ kind: 'error_event', code: 'insufficient_quota', when });
-      const caller = await Caller.dial(installation);
-      await caller.answered();
-      await hearsNotice(caller);
-      const record = await wholeRecord(installation);
-      expect(record.all('call.error').length).toBeGreaterThan(0);
-      expect(record.ended.end_reason).toBe('model_unavailable');
-    },
-  );
+  it('that has no quota left when it shall greet is apologised for', async () => {
+    await fault({ kind: 'error_event', code: 'insufficient_quota', when: 'response' });
+    const caller = await Caller.dial(installation);
+    await caller.answered();
+    await hearsNotice(caller);
+    const record = await wholeRecord(installation);
+    expect(record.all('call.error').length).toBeGreaterThan(0);
+    expect(record.ended).toMatchObject({ end_reason: 'model_unavailable', transcript: '' });
+  });
+
+  it('that runs out of quota in the conversation is apologised for', async () => {
+    const caller = await Caller.dial(installation);
+    await caller.hearsEnd();
+    await fault({ kind: 'error_event', code: 'insufficient_quota', when: 'connect' });
+    await hearsNotice(caller);
+    const record = await wholeRecord(installation);
+    expect(record.one('call.error')).toMatchObject({ code: 'model_unavailable' });
+    expect(record.ended.end_reason).toBe('model_unavailable');
+  });
 });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { Installation } from '../sim/installation/installation.ts';
 import { waitFor } from '../sim/installation/wait_for.ts';
 import { Caller } from './caller.ts';
-import { wholeRecord } from './whole_record.ts';
+import { type WholeRecord, wholeRecord } from './whole_record.ts';
 
 const CALLER = '+15550100001';
 
@@ -45,6 +45,16 @@ describe('between what a tool promised and its delivery', () => {
 
   const notes = () => installation.backend.writes.filter(({ operation }) => operation === 'note');
 
+  /** The record of the call, once the CRM has taken the note as well. */
+  async function recordWithNote(): Promise<WholeRecord> {
+    const noted = async () =>
+      (await installation.events()).some(
+        ({ event, data }) => event === 'crm.updated' && data.operation === 'note',
+      );
+    await waitFor(noted, { what: 'crm.updated for the note' });
+    return wholeRecord(installation);
+  }
+
   it('the call process may die: intent and note arrive when the backend is back, once', async () => {
     const { backend } = installation;
     backend.behave('writes', { mode: 'status', status: 503 });
@@ -57,7 +67,7 @@ describe('between what a tool promised and its delivery', () => {
 
     backend.behave('webhooks', { mode: 'ok' });
     backend.behave('writes', { mode: 'ok' });
-    const record = await wholeRecord(installation);
+    const record = await recordWithNote();
     expect(record.ended.end_reason).toBe('worker_lost');
     expect(record.one('intent.recorded')).toMatchObject({ intent: 'sales' });
     expect(notes()).toMatchObject([{ contactId: 'c1' }]);
@@ -88,7 +98,7 @@ describe('between what a tool promised and its delivery', () => {
     backend.behave('webhooks', { mode: 'ok' });
     backend.behave('writes', { mode: 'ok' });
     await installation.startWorker();
-    const record = await wholeRecord(installation);
+    const record = await recordWithNote();
     expect(record.ended.end_reason).toBe('worker_lost');
     const { id, raw, deliveryId } = swallowed!;
     const copy = { id, raw, deliveryId };
@@ -110,7 +120,7 @@ describe('between what a tool promised and its delivery', () => {
 
     backend.behave('webhooks', { mode: 'ok' });
     await installation.startWorker();
-    await wholeRecord(installation);
+    await recordWithNote();
     expect(notes()).toHaveLength(1);
   });
 });

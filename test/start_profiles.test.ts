@@ -3,12 +3,13 @@ import { AgentFolder, failsToStart } from './agent_start.ts';
 
 const ENOUGH = { OPENAI_API_KEY: 'made-up', AGENTS_DIR: 'profiles', DATA_DIR: 'data' };
 
-let folder: AgentFolder;
-afterEach(() => folder?.remove());
+const folders: AgentFolder[] = [];
+afterEach(() => Promise.all(folders.splice(0).map((folder) => folder.remove())));
 
 async function refusalOf(profiles: Record<string, string>): Promise<string> {
   const files = Object.entries(profiles).map(([name, yaml]) => [`profiles/${name}`, yaml]);
-  folder = await AgentFolder.make(Object.fromEntries(files));
+  const folder = await AgentFolder.make(Object.fromEntries(files));
+  folders.push(folder);
   const { said, leftBehind } = await failsToStart(folder, ENOUGH);
   expect(said).not.toMatch(/^\s+at /m);
   expect(leftBehind).toEqual([]);

@@ -25,7 +25,7 @@ import { finishCall } from './finish_call.ts';
 import { instructions } from './instructions.ts';
 import { contactInHand, type LiveCall } from './live_call.ts';
 import { ModelTools } from './model_tools.ts';
-import { phoneLeft } from './phone_left.ts';
+import { watchPhone } from './phone_watch.ts';
 import { CallModel } from './realtime_model.ts';
 
 /** The room exists because a phone joined it: the phone is there, or it has already given up. */
@@ -273,10 +273,7 @@ function orEnded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 /** Everything outside that can end a call: the phone, the room, the worker, another owner. */
 function endWithTheWorld(call: LiveCall, ledger: LedgerClient): void {
   const { job, ending } = call;
-  job.room.on(RoomEvent.ParticipantDisconnected, (participant) => {
-    if (participant.identity !== call.caller?.identity) return;
-    phoneLeft(call, participant.disconnectReason);
-  });
+  watchPhone(call);
   job.room.on(RoomEvent.Disconnected, (reason) => {
     const removed = departureOf(reason) === 'removed';
     void ending.end(removed ? 'ended_by_api' : 'media_lost');

@@ -1,5 +1,11 @@
 import { EventEmitter } from 'node:events';
-import { type DisconnectReason, ParticipantKind, type Room, RoomEvent } from '@livekit/rtc-node';
+import {
+  ConnectionState,
+  type DisconnectReason,
+  ParticipantKind,
+  type Room,
+  RoomEvent,
+} from '@livekit/rtc-node';
 
 /** The part of a LiveKit participant that telephony reads. */
 export interface FakeParticipant {
@@ -14,6 +20,7 @@ export class FakeRoom extends EventEmitter {
   readonly name = 'room-1';
   readonly remoteParticipants = new Map<string, FakeParticipant>();
   isConnected = true;
+  connectionState = ConnectionState.CONN_CONNECTED;
 
   /** As the code under test takes it. */
   get room(): Room {
