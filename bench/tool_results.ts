@@ -12,6 +12,9 @@ const TURNS = 3;
 /** Responses in a row that only call tools: fewer than the step limit of a turn. */
 const STEPS = 12;
 
+/** Before each of them, as no model answers sooner; what the last step caused is done by then. */
+const THINKING_MS = 200;
+
 /**
  * From the model's tool call to its result at the model, on the model's clock. The model says
  * nothing beside the calls: agents-js keeps a result until the speech beside it has been played.
@@ -96,6 +99,9 @@ async function measureCall(
       // What came of a look-up that did not answer at once is announced.
       if (state !== 'answering') after = await endOfUtterance(call, after);
     }
+  } catch (cause) {
+    const said = session?.said.join(' | ');
+    throw new Error(`${cause}; the model said: ${said}`, { cause });
   } finally {
     for (const result of session ? resultsOf(session) : []) onResult(result);
     await call.hangUp();
@@ -115,8 +121,9 @@ function scenario(turns: number, steps: number): string {
   let reply: unknown = 'Done.';
   for (let step = 0; step < steps; step++) {
     const calls = toolsOf(undefined, step).map((tool) => ({ call: CALLS[tool] }));
+    const thinks = { pause_ms: THINKING_MS };
     // biome-ignore lint/suspicious/noThenProperty: a word of the scenario's language; never awaited
-    reply = { do: calls, then: reply };
+    reply = { do: [thinks, ...calls], then: reply };
   }
   return JSON.stringify({
     turns: Array.from({ length: turns }, () => ({ hears: 'Do it.', ...(reply as object) })),

@@ -6,7 +6,7 @@ import { BODY_HZ, END_HZ, START_HZ } from '../sim/realtime/voice.ts';
 import { Caller, freshLine } from './caller.ts';
 import { wholeRecord } from './whole_record.ts';
 
-const GREETING = 'Hi there, this is Northwind.';
+const GREETING = 'Hello.';
 
 describe('a model that fails', () => {
   let installation: Installation;
@@ -104,6 +104,31 @@ silence: { prompt_after_s: 0, hang_up_after_s: 0 }
       end_reason: 'caller_hung_up',
       transcript: `Agent: ${GREETING}\nCaller: Are you there?\nAgent: I am.`,
     });
+  });
+
+  it('whose connection drops while it speaks says again what it owes', async () => {
+    installation.model?.setScenario('turns: [{ hears: What do you sell?, say: Hats. }]');
+    const caller = await Caller.dial(installation);
+    await caller.hearsEnd();
+    await fault('{ kind: drop, after: response.created, after_ms: 20 }');
+    await caller.asks();
+    await caller.call.hangUp();
+    const record = await wholeRecord(installation);
+    expect(record.one('call.error')).toMatchObject({ code: 'model_interrupted' });
+    expect(record.ended.end_reason).toBe('caller_hung_up');
+    expect(record.ended.transcript).toMatch(/\nCaller: What do you sell\?\n(.*\n)?Agent: Hats\.$/);
+  });
+
+  it('whose connection drops while it is spoken to answers all the same', async () => {
+    installation.model?.setScenario('turns: [{ hears: What do you sell?, say: Hats. }]');
+    const caller = await Caller.dial(installation);
+    await caller.hearsEnd();
+    await fault('{ kind: drop, after: input_audio_buffer.committed }');
+    await caller.asks();
+    await caller.call.hangUp();
+    const record = await wholeRecord(installation);
+    expect(record.one('call.error')).toMatchObject({ code: 'model_interrupted' });
+    expect(record.ended.end_reason).toBe('caller_hung_up');
   });
 
   it('that never comes back is apologised for', async () => {

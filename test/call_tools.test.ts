@@ -58,7 +58,7 @@ turns:
       - call: { tool: record_intent, arguments: { intent: pay bill, note: by card } }
       - call: { tool: lookup_crm }
       - call: { tool: update_crm_note, arguments: { note: Will pay by card. } }
-    then: "Thank you, {{ result.lookup_crm.contact.name }}."
+    then: "Thanks, {{ result.lookup_crm.contact.name }}."
 `,
     );
     await caller.asks();
@@ -198,7 +198,7 @@ turns:
           other until I have found the one with your name on it.
     then: This is never said.
   - hears: And who?
-    say: "The look-up said {{ result.lookup_crm.status | default: 'nothing' }}."
+    say: "It said {{ result.lookup_crm.status | default: 'nothing' }}."
 `,
     );
     await caller.speaks();
@@ -207,7 +207,7 @@ turns:
     await caller.call.hangUp();
     const session = await caller.session;
     expect(resultsOf(session)).toEqual([{ status: 'found', contact: { name: 'Ada Lovelace' } }]);
-    expect(session.said.at(-1)).toBe('The look-up said found.');
+    expect(session.said.at(-1)).toBe('It said found.');
     await wholeRecord(installation);
   });
 
@@ -217,7 +217,7 @@ turns:
       `
 turns:
   - hears: That is all.
-    do: [{ say: Thank you for calling. Goodbye! }, { call: { tool: end_call, arguments: { reason: done } } }]
+    do: [{ say: Goodbye! }, { call: { tool: end_call, arguments: { reason: done } } }]
 `,
     );
     await caller.asks();
@@ -225,7 +225,7 @@ turns:
     const record = await wholeRecord(installation);
     expect(record.ended).toMatchObject({
       end_reason: 'agent_hung_up',
-      transcript: 'Caller: That is all.\nAgent: Thank you for calling. Goodbye!',
+      transcript: 'Caller: That is all.\nAgent: Goodbye!',
     });
   });
 

@@ -17,7 +17,7 @@ describe('a transfer by REFER', () => {
 prompt: Help the caller.
 first_message: ""
 transfers:
-  sales: { to: "${SALES}", say: "I will put you through to sales." }
+  sales: { to: "${SALES}", say: "To sales." }
 silence: { prompt_after_s: 0, hang_up_after_s: 0 }
 `,
       },
@@ -40,7 +40,7 @@ turns:
     then: "{{ result.transfer_call.say }}"
   - hears: Never mind then.
     say: Anything else?
-on_instructed: That did not work, I am sorry.
+on_instructed: Sorry.
 `);
     const caller = await Caller.dial(installation);
     caller.call.onRefer = () => plan;
@@ -70,7 +70,7 @@ on_instructed: That did not work, I am sorry.
     });
     expect(record.ended).toMatchObject({
       end_reason: 'transferred',
-      transcript: 'Caller: Sales, please.\nAgent: I will put you through to sales.',
+      transcript: 'Caller: Sales, please.\nAgent: To sales.',
     });
     expect(installation.backend.writes.at(-1)?.body).toMatchObject({ transfer_to: 'sales' });
   });
@@ -93,7 +93,7 @@ on_instructed: That did not work, I am sorry.
     const caller = await asksForSales(plan);
     await caller.hearsEnd();
     const session = await caller.session;
-    expect(session.said.at(-1)).toBe('That did not work, I am sorry.');
+    expect(session.said.at(-1)).toBe('Sorry.');
     await caller.asks();
     expect(session.said.at(-1)).toBe('Anything else?');
     await caller.call.hangUp();
@@ -113,10 +113,10 @@ on_instructed: That did not work, I am sorry.
 turns:
   - hears: Sales, please.
     do: [{ call: { tool: transfer_call, arguments: { destination: sales } } }]
-    then: One moment.
+    then: Yes.
   - hears: Try again.
     do: [{ call: { tool: transfer_call, arguments: { destination: sales } } }]
-    then: One moment.
+    then: Yes.
 on_instructed: Sorry.
 `);
     const caller = await Caller.dial(installation);
@@ -164,14 +164,14 @@ on_instructed: Sorry.
 turns:
   - hears: Put me through.
     do: [{ call: { tool: transfer_call, arguments: { destination: "${destination}" } } }]
-    then: I cannot do that.
+    then: No.
 `);
       const caller = await Caller.dial(installation);
       await caller.answered();
       await caller.asks();
       const session = await caller.session;
       expect(session.toolResults).toHaveLength(1);
-      expect(session.said).toEqual(['I cannot do that.']);
+      expect(session.said).toEqual(['No.']);
       await caller.call.hangUp();
       const record = await wholeRecord(installation);
       expect(refer(caller)).toBeUndefined();

@@ -9,7 +9,7 @@ import { deleteRoom, type LiveKitApi } from '../telephony/livekit_api.ts';
 /**
  * Whether this worker takes a call, asked by LiveKit for each. LiveKit must always be able to ask:
  * a worker that reports itself full is passed over in silence, and the caller rings until the
- * trunk's time-out. So the load never reaches the threshold, and "no" is said here, where it leaves
+ * trunk's time-out. So the load never looks full, and "no" is said here, where it leaves
  * a record and a 486 within a second.
  */
 export class Admission {
@@ -22,9 +22,9 @@ export class Admission {
     this.#options = options;
   }
 
-  /** For `ServerOptions.loadFunc`: used slots / MAX_CALLS, never above 0.95. */
+  /** For `ServerOptions.loadFunc`: used slots / MAX_CALLS, scaled to what LiveKit still asks. */
   load(): number {
-    return Math.min(this.#used() / this.#options.maxCalls, HIGHEST_LOAD);
+    return Math.min(this.#used() / this.#options.maxCalls, 1) * FULL_LOAD;
   }
 
   /** No calls from now on: the worker drains. Callers hear busy at once instead of ringing on. */
@@ -102,8 +102,12 @@ export class Admission {
   }
 }
 
-/** Below the threshold of 0.99, whatever happens. */
-const HIGHEST_LOAD = 0.95;
+/**
+ * The load of a worker whose slots are all taken. The threshold that counts is not agents-js's but
+ * the `target_load` of livekit-server, 0.7: its nodes bid for a job with what their workers have
+ * left below that, and a bid of 0 is none (livekit-server 1.13, `JobRequestAffinity`).
+ */
+const FULL_LOAD = 0.6;
 
 /** An accepted job that is not running after this long never will be (LiveKit's own limit is 10 s). */
 const ARRIVAL_LIMIT_MS = 15_000;

@@ -3,6 +3,7 @@ import type { LedgerClient } from '../ledger/client.ts';
 import { greet } from './greeting.ts';
 import { watchKeypad } from './keypad.ts';
 import type { LiveCall } from './live_call.ts';
+import { watchLostReplies } from './lost_replies.ts';
 import { watchSilence } from './silence.ts';
 import { sessionUsage } from './usage.ts';
 
@@ -17,6 +18,7 @@ const RECONNECT_PAUSE_MS = 1_000;
 /** From the answer to the end: greets, then follows what the session and the phone report. */
 export async function converse(call: LiveCall, ledger: LedgerClient): Promise<void> {
   followSession(call);
+  watchLostReplies(call);
   followPhone(call);
   limitDuration(call);
   void followWorker(call, ledger);

@@ -119,8 +119,10 @@ describe('the end of a call', () => {
     expect(fake.shutDown).toEqual(['caller_hung_up']);
   });
 
-  it('does not wait for a session that never closes', async () => {
+  // agents-js waited 60 s for it, and the slot of a call that lasted a second was taken that long.
+  it('does not wait for a session that never closes, nor does the process', async () => {
     vi.useFakeTimers();
+    const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
     const fake = fakeLiveCall();
     fake.call.session = {
       close: () => new Promise(() => undefined),
@@ -130,6 +132,10 @@ describe('the end of a call', () => {
     await vi.advanceTimersByTimeAsync(3_000);
     await finished;
     expect(endOf(fake)).toEqual([['call.ended', 'caller_hung_up']]);
+    expect(exit).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1_000);
+    expect(exit).toHaveBeenCalledExactlyOnceWith(0);
+    exit.mockRestore();
   });
 
   it('makes the process leave although the end cannot be written', async () => {

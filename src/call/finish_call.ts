@@ -15,6 +15,12 @@ const TRANSFERRED_LEG_LIMIT_MS = 3_000;
 const SESSION_LIMIT_MS = 3_000;
 const LEDGER_LIMIT_MS = 5_000;
 
+/**
+ * agents-js waits 60 s for a session that does not close (one whose phone left before it had
+ * subscribed to the agent's audio never does), and the call's slot would be taken all the while.
+ */
+const EXIT_LIMIT_MS = 1_000;
+
 /** What livekit-sip answers a caller whose room was deleted while it rang; 487 after a CANCEL. */
 const REFUSED = 486;
 const CANCELLED = 487;
@@ -32,11 +38,12 @@ export async function finishCall(
   const { job, journal, log, livekit } = call;
   const answered = call.answeredAt !== undefined;
   const owned = !ledger.fenced.aborted;
+  let sessionClosed: boolean;
   if (owned) {
     if (reason === 'model_unavailable' && answered) await apologise(call);
     if (LAST_WORD_IS_OURS.has(reason)) await lastWordsHeard(call);
     if (reason === 'transferred') await transferredLegGone(call);
-    await Promise.all([
+    const [, closed] = await Promise.all([
       quietly(log, 'deleting the room failed', () =>
         deleteRoom(livekit.rooms, job.room.name ?? job.job.room?.name ?? ''),
       ),
@@ -44,6 +51,7 @@ export async function finishCall(
         within(SESSION_LIMIT_MS, call.session?.close() ?? call.model?.discard()),
       ),
     ]);
+    sessionClosed = closed;
     const failed = answered
       ? null
       : { sipStatus: reason === 'caller_hung_up' ? CANCELLED : REFUSED };
@@ -52,7 +60,7 @@ export async function finishCall(
       journal.ended(reason, failed, sessionUsage(call)),
     );
   } else {
-    await quietly(log, 'closing the session failed', () =>
+    sessionClosed = await quietly(log, 'closing the session failed', () =>
       within(SESSION_LIMIT_MS, call.session?.close()),
     );
   }
@@ -62,6 +70,7 @@ export async function finishCall(
   const duration = call.answeredAt === undefined ? 0 : Date.now() - call.answeredAt;
   log.info({ end_reason: reason, answered, duration_ms: duration, owned }, 'call ended');
   job.shutdown(reason);
+  if (!sessionClosed) setTimeout(() => process.exit(0), EXIT_LIMIT_MS).unref();
 }
 
 /**
@@ -128,11 +137,13 @@ async function quietly(
   log: LiveCall['log'],
   message: string,
   step: () => Promise<unknown>,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await step();
+    return true;
   } catch (error) {
     log.warn({ err: error }, message);
+    return false;
   }
 }
 

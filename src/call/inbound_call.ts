@@ -24,6 +24,7 @@ import { converse } from './conversation.ts';
 import { finishCall } from './finish_call.ts';
 import { instructions } from './instructions.ts';
 import { contactInHand, type LiveCall } from './live_call.ts';
+import { watchMedia } from './media_watch.ts';
 import { ModelTools } from './model_tools.ts';
 import { watchPhone } from './phone_watch.ts';
 import { CallModel } from './realtime_model.ts';
@@ -274,6 +275,7 @@ function orEnded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 function endWithTheWorld(call: LiveCall, ledger: LedgerClient): void {
   const { job, ending } = call;
   watchPhone(call);
+  watchMedia(call);
   job.room.on(RoomEvent.Disconnected, (reason) => {
     const removed = departureOf(reason) === 'removed';
     void ending.end(removed ? 'ended_by_api' : 'media_lost');
