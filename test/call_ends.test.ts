@@ -29,7 +29,7 @@ ${PATIENT}`,
 numbers: ["${SILENT}"]
 prompt: Help the caller.
 first_message: Hello.
-silence: { prompt_after_s: 1, hang_up_after_s: 3 }
+silence: { prompt_after_s: 1, hang_up_after_s: 5 }
 `,
         'short.yaml': `name: Short of time
 numbers: ["${SHORT}"]

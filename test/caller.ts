@@ -91,9 +91,21 @@ export class Caller {
     return (await this.session).waitFor(predicate, AbortSignal.timeout(DEADLINE_MS));
   }
 
+  /** Rejects at the end of the call as well: whoever has hung up is heard no more. */
   async #tone(hz: number, minMs = 100): Promise<{ at: number }> {
     await this.answered();
+    const { call } = this;
     const after = this.#listenedUntil;
-    return await this.call.heard.waitForTone(hz, { minMs, after, deadlineMs: DEADLINE_MS });
+    const over = new AbortController();
+    const tone = call.heard.waitForTone(hz, { minMs, after, deadlineMs: DEADLINE_MS }, over.signal);
+    const ended = call.ended(over.signal, 2 * DEADLINE_MS).then(({ by }) => {
+      throw new Error(`no tone of ${hz} Hz: the call was ended by ${by}`);
+    });
+    try {
+      return await Promise.race([tone, ended]);
+    } finally {
+      over.abort();
+      await Promise.allSettled([tone, ended]);
+    }
   }
 }
