@@ -1,5 +1,9 @@
 import { z } from 'zod';
+import { createMetrics, type Metrics } from '../src/api/metrics.ts';
+import { resealSecrets } from '../src/api/reseal_secrets.ts';
+import { encryptionKeys } from '../src/config/encryption_key.ts';
 import { logger } from '../src/config/log.ts';
+import { createSecretBox, type SecretBox } from '../src/config/secret_box.ts';
 import type { Settings } from '../src/config/settings.ts';
 import { builtinCrmRequests } from '../src/crm/builtin_requests.ts';
 import { CrmWriteHandler } from '../src/crm/crm_write_handler.ts';
@@ -7,6 +11,7 @@ import { createCrmWriter } from '../src/crm/select_crm.ts';
 import { createDefaultEndpoint, DEFAULT_ENDPOINT_ID } from '../src/delivery/default_endpoint.ts';
 import { DeliveryLoop } from '../src/delivery/loop.ts';
 import { createRetrySchedule } from '../src/delivery/retry_schedule.ts';
+import { storedEndpoints } from '../src/delivery/stored_endpoint.ts';
 import { WebhookHandler } from '../src/delivery/webhook_handler.ts';
 import { GroupCommit } from '../src/ledger/group_commit.ts';
 import { LedgerHost } from '../src/ledger/host.ts';
@@ -33,6 +38,10 @@ const LONG_POLL_MS = 20_000;
 /** Everything durable in the worker's main process: store, ledger, deliveries. */
 export interface RunningRecord {
   ledger: Ledger;
+  store: Store;
+  /** What the secrets of endpoints are sealed with. */
+  secrets: SecretBox;
+  metrics: Metrics;
   processExited(pid: number): void;
   /** Tells every call process to say goodbye and end its call. */
   endCalls(): void;
@@ -45,16 +54,22 @@ export interface RunningRecord {
  * Opens the store and brings it up to date before anything new is taken: what dead processes left
  * in their spools first, then the calls that nobody holds any more, then the deliveries.
  */
-export async function startRecord(settings: Settings, livekit: LiveKitApi): Promise<RunningRecord> {
+export async function startRecord(
+  settings: Settings,
+  { livekit, liveCalls }: { livekit: LiveKitApi; liveCalls: () => number },
+): Promise<RunningRecord> {
   const { dataDir, defaultEndpoint } = settings;
+  const secrets = createSecretBox(encryptionKeys(dataDir, settings.encryption));
   const spools = spoolDir(dataDir);
   const lost = Promise.withResolvers<never>();
   lost.promise.catch(() => undefined);
   const store = await openStore({
     dataDir,
     defaultEndpoint: defaultEndpoint && { perEvent: defaultEndpoint.perEvent },
+    endpointDisableAfterMs: settings.delivery.endpointDisableAfterMs,
     onLost: lost.reject,
   });
+  const metrics = createMetrics({ store, liveCalls });
   const ending = Promise.withResolvers<void>();
   const commits = new GroupCommit({ store });
   const requests = requestHandlers(store, ending.promise);
@@ -69,6 +84,7 @@ export async function startRecord(settings: Settings, livekit: LiveKitApi): Prom
   try {
     await recoverSpools(store, spools, { isAlive: aliveAtStart });
     await store.releaseClaims();
+    await renewSeals(store, secrets);
     const host = await LedgerHost.listen({
       socketPath: await socketPath(dataDir),
       store,
@@ -77,9 +93,12 @@ export async function startRecord(settings: Settings, livekit: LiveKitApi): Prom
       onCallLost: () => sweeper.sweepSoon(),
     });
     sweeper.start();
-    const deliveries = startDeliveries(settings, store);
+    const deliveries = startDeliveries(settings, { store, secrets, metrics });
     return {
       ledger,
+      store,
+      secrets,
+      metrics,
       processExited: (pid) => host.processExited(pid),
       endCalls: () => ending.resolve(),
       lost: lost.promise,
@@ -115,15 +134,35 @@ function requestHandlers(store: Store, ending: Promise<void>): RequestHandlers {
   };
 }
 
-function startDeliveries(settings: Settings, store: Store): { stop(): Promise<void> } {
+/** With a key that is no longer the current one nothing new is sealed; see `ENCRYPTION_KEY`. */
+async function renewSeals(store: Store, secrets: SecretBox): Promise<void> {
+  const { resealed, unreadable } = await resealSecrets(store, secrets);
+  if (resealed > 0) log.info({ resealed }, 'secrets of endpoints were sealed with the current key');
+  if (unreadable > 0) {
+    log.error(
+      { unreadable },
+      'secrets of endpoints cannot be decrypted, their deliveries wait: put the key that sealed ' +
+        'them into ENCRYPTION_KEY_PREVIOUS, or rotate them',
+    );
+  }
+}
+
+function startDeliveries(
+  settings: Settings,
+  { store, secrets, metrics }: Pick<RunningRecord, 'store' | 'secrets' | 'metrics'>,
+): { stop(): Promise<void> } {
   warnAboutDefaultEndpoint(settings);
   const defaultEndpoint = createDefaultEndpoint(() => settings.defaultEndpoint);
+  const madeEndpoint = storedEndpoints({ store, openSecret: secrets.open });
   const webhooks = new WebhookHandler({
-    endpoints: (id) => (id === DEFAULT_ENDPOINT_ID ? defaultEndpoint : null),
+    endpoints: (id) => (id === DEFAULT_ENDPOINT_ID ? defaultEndpoint : madeEndpoint(id)),
+    allowNetworks: settings.delivery.allowNetworks,
+    proxy: settings.delivery.proxy,
   });
+  const crmWrites = new CrmWriteHandler(createCrmWriter(settings.crm, store));
   const loop = new DeliveryLoop({
     store,
-    handlers: [webhooks, new CrmWriteHandler(createCrmWriter(settings.crm, store))],
+    handlers: [metrics.counted(webhooks), metrics.counted(crmWrites)],
     schedule: createRetrySchedule({ steps: settings.delivery.retryScheduleMs }),
     log: logger('delivery'),
   });

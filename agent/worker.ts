@@ -8,6 +8,7 @@ import type { Settings } from '../src/config/settings.ts';
 import { CallwireError } from '../src/errors.ts';
 import { type LiveKitApi, livekitApi } from '../src/telephony/livekit_api.ts';
 import { onChildExit } from './child_exits.ts';
+import { startHttpApi } from './http_api.ts';
 import { startRecord } from './record.ts';
 
 const log = logger('worker');
@@ -46,7 +47,10 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   checkModel(settings);
   const livekit = livekitApi(settings.livekit);
   await checkLiveKit(livekit, settings.livekit.url);
-  const record = await startRecord(settings, livekit);
+  const record = await startRecord(settings, {
+    livekit,
+    liveCalls: () => server.activeJobs.length,
+  });
   onChildExit((pid) => record.processExited(pid));
 
   const { max } = settings.calls;
@@ -61,6 +65,12 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
     log,
   });
 
+  // Before LiveKit knows of us: a port that is taken ends a start that no call has seen.
+  const api = await startHttpApi(settings, { record, profiles, livekit }).catch(async (error) => {
+    await record.close();
+    throw error;
+  });
+
   const registered = new Promise<void>((resolve) => {
     server.event.once('worker_registered', () => resolve());
   });
@@ -70,6 +80,7 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   try {
     await Promise.race([registered, failed]);
   } catch (error) {
+    await api?.close();
     await record.close();
     throw error;
   }
@@ -89,6 +100,7 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
     record.endCalls();
     await Promise.race([until(() => running().length === 0), sleep(GOODBYE_LIMIT_MS)]);
     await server.close();
+    await api?.close();
     await record.close();
     log.info('stopped');
   };

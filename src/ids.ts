@@ -11,7 +11,8 @@ export type IdPrefix =
   | 'con'
   | 'note'
   | 'msg'
-  | 'fct';
+  | 'fct'
+  | 'key';
 
 export type Id<P extends IdPrefix> = `${P}_${string}`;
 export type CallId = Id<'call'>;

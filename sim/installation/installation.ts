@@ -177,6 +177,8 @@ export class Installation {
       CRM_URL: this.backend.url,
       WEBHOOK_URL: crm === 'builtin' ? `${this.backend.url}/webhook` : '',
       WEBHOOK_SECRET: SIM_SECRET,
+      // Installations stand beside each other; where it listens is in its log.
+      PORT: '0',
       DATA_DIR: this.dataDir,
       AGENTS_DIR: join(this.#folder, 'profiles'),
       CALLWIRE_PRETTY: '0',

@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { parseDuration } from './duration.ts';
+import { parseEncryptionKey } from './encryption_key.ts';
 import { toE164 } from './phone_number.ts';
 
 // What a setting's text is turned into. A message completes the sentence "NAME …", says what to
@@ -32,6 +33,13 @@ export function oneOf<const T extends readonly [string, ...string[]]>(
   });
 }
 
+/** `on` and `off`, and the other words that people write for them. */
+export const flag: z.ZodType<boolean, string> = reading((word) => {
+  if (['on', 'true', 'yes', '1'].includes(word.toLowerCase())) return { value: true };
+  if (['off', 'false', 'no', '0'].includes(word.toLowerCase())) return { value: false };
+  return { problem: 'is none of the possible values: write on, off' };
+});
+
 /** Digits only: `Number` would take "0x10", "1e3" and " " as well. */
 export function number(
   min: number,
@@ -51,11 +59,12 @@ export const port = number(1, 65_535);
 
 /**
  * An absolute URL of one of these schemes. Credentials inside are refused, because URLs appear in
- * logs. A `base` gets paths put behind it: no query, and slashes at its end are dropped.
+ * logs, unless the setting itself is a secret (`credentials`). A `base` gets paths put behind it: no
+ * query, and slashes at its end are dropped.
  */
 export function url(
   schemes: readonly string[],
-  { base = false }: { base?: boolean } = {},
+  { base = false, credentials = false }: { base?: boolean; credentials?: boolean } = {},
 ): z.ZodType<string, string> {
   return reading((address) => {
     const parsed = URL.parse(address);
@@ -64,7 +73,7 @@ export function url(
         problem: `must be a whole URL beginning with ${schemes.map((s) => `${s}://`).join(' or ')}`,
       };
     }
-    if (parsed.username || parsed.password) {
+    if (!credentials && (parsed.username || parsed.password)) {
       return { problem: 'must not hold a user name or password: URLs appear in logs' };
     }
     if (parsed.hash || (base && parsed.search)) {
@@ -124,6 +133,28 @@ function isAddress(entry: string): boolean {
     ipaddr.IPv6.isValidCIDR(entry)
   );
 }
+
+/** Milliseconds. */
+export function duration({ minMs, maxMs }: { minMs: number; maxMs: number }) {
+  return reading<number>((text) => {
+    const ms = parseDuration(text);
+    if (ms !== null && ms >= minMs && ms <= maxMs) return { value: ms };
+    const days = Math.floor(maxMs / 86_400_000);
+    return {
+      problem: `must be a time from ${minMs / 1_000}s to ${days}d, such as 90m, 12h or 5d`,
+    };
+  });
+}
+
+const KEY_PROBLEM =
+  'must be 32 bytes in base64 or hex: make it with openssl rand -base64 32 and take all of it';
+
+export const encryptionKey = reading<Buffer>((text) => {
+  const key = parseEncryptionKey(text);
+  return key ? { value: key } : { problem: KEY_PROBLEM };
+});
+
+export const encryptionKeys = list(parseEncryptionKey, KEY_PROBLEM);
 
 const MAX_RETRY_WAIT_MS = 30 * 86_400_000;
 

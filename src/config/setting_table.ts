@@ -15,6 +15,8 @@ export interface Setting<T = unknown, D extends string | undefined = string | un
   example: string;
   /** Shown empty in `.env.example`. */
   secret?: boolean;
+  /** Another name that is read where the setting's own is not set. */
+  alias?: string;
 }
 
 export const SETTING_GROUPS = [
@@ -22,6 +24,7 @@ export const SETTING_GROUPS = [
   'Model',
   'CRM',
   'Webhooks',
+  'HTTP API',
   'Agents and calls',
   'SIP trunk',
   'Storage and logs',
@@ -144,6 +147,99 @@ export const SETTINGS = {
     default: '2s,10s,30s,2m,10m,30m,2h,5h,10h,10h,20h',
     example: '5s,1m,10m,1h',
   }),
+  ENDPOINT_DISABLE_AFTER: setting({
+    group: 'Webhooks',
+    meaning:
+      'An endpoint made through the API that has only failed for so long is disabled. The one of `WEBHOOK_URL` never is.',
+    schema: read.duration({ minMs: 60_000, maxMs: 365 * 86_400_000 }),
+    default: '5d',
+    example: '2d',
+  }),
+  ALLOW_NETWORKS: setting({
+    group: 'Webhooks',
+    meaning:
+      'Private networks, with commas, that endpoints made through the API may be in, and plain `http` only there. Addresses where clouds keep credentials stay refused.',
+    schema: read.addresses,
+    default: '',
+    example: '10.0.0.0/8,127.0.0.1',
+  }),
+  DELIVERY_PROXY: setting({
+    group: 'Webhooks',
+    meaning:
+      'An HTTP proxy that deliveries to public addresses go through (`CONNECT`). It is told addresses, never names: they are looked up and judged here.',
+    schema: read.url(['http', 'https'], { base: true, credentials: true }),
+    defaultMeaning: 'none: they are dialled directly',
+    example: 'the proxy’s URL, with user name and password where it asks for them',
+    secret: true,
+  }),
+
+  SERVER: setting({
+    group: 'HTTP API',
+    meaning: '`off` leaves the HTTP API out of the worker.',
+    schema: read.flag,
+    default: 'on',
+    example: 'off',
+  }),
+  HOST: setting({
+    group: 'HTTP API',
+    meaning:
+      'The address that the HTTP API listens on. `0.0.0.0` for all: put TLS in front of it then.',
+    schema: read.text,
+    default: '127.0.0.1',
+    example: '0.0.0.0',
+  }),
+  PORT: setting({
+    group: 'HTTP API',
+    meaning: 'Its TCP port; `0` takes any free one.',
+    schema: read.number(0, 65_535),
+    default: '8080',
+    example: '3000',
+  }),
+  PUBLIC_URL: setting({
+    group: 'HTTP API',
+    meaning: 'The URL under which others reach the HTTP API. `SERVER_URL` is read as well.',
+    schema: read.url(['https', 'http'], { base: true }),
+    defaultMeaning: '`http://{HOST}:{PORT}`',
+    example: 'https://callwire.example.com',
+    alias: 'SERVER_URL',
+  }),
+  API_KEY: setting({
+    group: 'HTTP API',
+    meaning:
+      'The first key of the HTTP API, with every scope. More are made with `npm run keys create`.',
+    schema: read.text,
+    example: 'the output of: openssl rand -base64 32',
+    secret: true,
+  }),
+  RATE_LIMIT_WRITES: setting({
+    group: 'HTTP API',
+    meaning: 'How many requests that change something a key may make per minute; `0` = no limit.',
+    schema: read.number(0, 1_000_000),
+    default: '600',
+    example: '0',
+  }),
+  RATE_LIMIT_READS: setting({
+    group: 'HTTP API',
+    meaning: 'How many `GET` requests a key may make per minute; `0` = no limit.',
+    schema: read.number(0, 1_000_000),
+    default: '1200',
+    example: '0',
+  }),
+  PUBLIC_API: setting({
+    group: 'HTTP API',
+    meaning:
+      '`off` answers `/api/v1/public/*`, the alias of `/v1/*`, with 403. `/v1/*` itself stays, so a proxy can publish one path and keep the other inside.',
+    schema: read.flag,
+    default: 'on',
+    example: 'off',
+  }),
+  METRICS_OPEN: setting({
+    group: 'HTTP API',
+    meaning: '`on` gives `/metrics` to whoever asks; otherwise any key of the HTTP API is needed.',
+    schema: read.flag,
+    default: 'off',
+    example: 'on',
+  }),
 
   AGENTS_DIR: setting({
     group: 'Agents and calls',
@@ -225,6 +321,23 @@ export const SETTINGS = {
     schema: read.text,
     default: '.callwire',
     example: '/var/lib/callwire',
+  }),
+  ENCRYPTION_KEY: setting({
+    group: 'Storage and logs',
+    meaning:
+      'Seals the endpoints’ secrets in the database: 32 bytes in base64 or hex. To change it, move the old one to `ENCRYPTION_KEY_PREVIOUS`; the next start seals everything anew.',
+    schema: read.encryptionKey,
+    defaultMeaning: 'made once in `DATA_DIR`',
+    example: 'the output of: openssl rand -base64 32',
+    secret: true,
+  }),
+  ENCRYPTION_KEY_PREVIOUS: setting({
+    group: 'Storage and logs',
+    meaning: 'The keys before it, with commas between them.',
+    schema: read.encryptionKeys,
+    default: '',
+    example: 'the key before',
+    secret: true,
   }),
   LOG_LEVEL: setting({
     group: 'Storage and logs',

@@ -60,7 +60,22 @@ test('nothing has to be set', () => {
         2_000, 10_000, 30_000, 120_000, 600_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000,
         36_000_000, 72_000_000,
       ],
+      endpointDisableAfterMs: 5 * 86_400_000,
+      allowNetworks: [],
+      proxy: undefined,
     },
+    server: {
+      enabled: true,
+      host: '127.0.0.1',
+      port: 8080,
+      publicUrl: undefined,
+      apiKey: undefined,
+      writesPerMinute: 600,
+      readsPerMinute: 1_200,
+      publicApi: true,
+      metricsOpen: false,
+    },
+    encryption: { key: undefined, previous: [] },
     logLevel: 'info',
   });
 });
@@ -227,6 +242,60 @@ describe('CRM and events', () => {
     for (const behind of [base64.slice(0, -4), `${base64.slice(0, -1)}*`, `${base64}=`, '']) {
       expect(refusal({ WEBHOOK_SECRET: `whsec_${behind}` }).message).toContain('WEBHOOK_SECRET');
     }
+  });
+});
+
+describe('the HTTP API', () => {
+  test('SERVER_URL stands in for PUBLIC_URL, which goes first', () => {
+    const alias = { SERVER_URL: 'https://one.example/' };
+    expect(load(alias).server.publicUrl).toBe('https://one.example');
+    expect(load({ ...alias, PUBLIC_URL: 'https://two.example' }).server.publicUrl).toBe(
+      'https://two.example',
+    );
+    expect(refusal({ SERVER_URL: 'one.example' }).message).toContain('PUBLIC_URL');
+  });
+
+  test.each([
+    ['off', false],
+    ['0', false],
+    ['False', false],
+    ['on', true],
+    ['1', true],
+  ])('SERVER=%s is read', (word, enabled) => {
+    expect(load({ SERVER: word }).server.enabled).toBe(enabled);
+    expect(refusal({ SERVER: `${word}?` }).message).toContain('SERVER is none of');
+  });
+
+  test('keys are 32 bytes in any usual writing, and never quoted', () => {
+    const key = Buffer.alloc(32, 0xfb);
+    for (const text of [key.toString('base64'), key.toString('base64url'), key.toString('hex')]) {
+      expect(load({ ENCRYPTION_KEY: text }).encryption.key).toEqual(key);
+    }
+    const previous = `${key.toString('base64')}, ${key.toString('hex')}`;
+    expect(load({ ENCRYPTION_KEY_PREVIOUS: previous }).encryption.previous).toEqual([key, key]);
+    const error = refusal({
+      ENCRYPTION_KEY: 'made-up',
+      ENCRYPTION_KEY_PREVIOUS: `${key.toString('hex')},made-up`,
+    });
+    expect(error.message).toContain('ENCRYPTION_KEY must be 32 bytes');
+    expect(error.message).toContain('ENCRYPTION_KEY_PREVIOUS entry 2: must be 32 bytes');
+    expect(error.message).not.toContain('made-up');
+  });
+
+  test.each([
+    ['ENDPOINT_DISABLE_AFTER', '5'],
+    ['ENDPOINT_DISABLE_AFTER', '1s'],
+    ['ALLOW_NETWORKS', '10.0.0.0/33'],
+    ['DELIVERY_PROXY', 'socks5://proxy.example'],
+    ['PORT', '65536'],
+    ['RATE_LIMIT_READS', '-1'],
+  ])('%s=%s is refused', (name, value) => {
+    expect(refusal({ [name]: value }).message).toContain(name);
+  });
+
+  test('a proxy may have a login, which nothing else may', () => {
+    const proxy = 'http://made-up:made-up@proxy.example:3128';
+    expect(load({ DELIVERY_PROXY: proxy }).delivery.proxy).toBe(proxy);
   });
 });
 

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { CallwireError } from '../errors.ts';
 import { readDotEnv } from './dot_env.ts';
 import { type LivekitKeys, localLivekitKeys } from './livekit_keys.ts';
-import { SETTINGS, type SettingValues } from './setting_table.ts';
+import { SETTINGS, type Setting, type SettingValues } from './setting_table.ts';
 
 /** Everything the environment decides. Paths are absolute, URLs have no slash at their end. */
 export interface Settings {
@@ -43,8 +43,32 @@ export interface Settings {
   };
   /** 0 = any free one. */
   workerPort: number;
-  /** The wait before each retry, in order. */
-  delivery: { retryScheduleMs: number[] };
+  delivery: {
+    /** The wait before each retry, in order. */
+    retryScheduleMs: number[];
+    endpointDisableAfterMs: number;
+    /** IP addresses and networks in CIDR form. */
+    allowNetworks: string[];
+    /** May hold a password. */
+    proxy: string | undefined;
+  };
+  server: {
+    enabled: boolean;
+    host: string;
+    /** 0 = any free one. */
+    port: number;
+    publicUrl: string | undefined;
+    /** The first API key, with every scope. */
+    apiKey: string | undefined;
+    /** Requests a minute and key, 0 = no limit. */
+    writesPerMinute: number;
+    readsPerMinute: number;
+    /** Whether `/api/v1/public/*` is there. */
+    publicApi: boolean;
+    metricsOpen: boolean;
+  };
+  /** As configured; `encryptionKeys` makes what is missing. */
+  encryption: { key: Buffer | undefined; previous: Buffer[] };
   logLevel: string;
 }
 
@@ -109,7 +133,24 @@ export function loadSettings({
       rtpPorts: values.STACK_RTP_PORTS,
     },
     workerPort: values.WORKER_PORT,
-    delivery: { retryScheduleMs: values.RETRY_SCHEDULE },
+    delivery: {
+      retryScheduleMs: values.RETRY_SCHEDULE,
+      endpointDisableAfterMs: values.ENDPOINT_DISABLE_AFTER,
+      allowNetworks: values.ALLOW_NETWORKS,
+      proxy: values.DELIVERY_PROXY,
+    },
+    server: {
+      enabled: values.SERVER,
+      host: values.HOST,
+      port: values.PORT,
+      publicUrl: values.PUBLIC_URL,
+      apiKey: values.API_KEY,
+      writesPerMinute: values.RATE_LIMIT_WRITES,
+      readsPerMinute: values.RATE_LIMIT_READS,
+      publicApi: values.PUBLIC_API,
+      metricsOpen: values.METRICS_OPEN,
+    },
+    encryption: { key: values.ENCRYPTION_KEY, previous: values.ENCRYPTION_KEY_PREVIOUS },
     logLevel: values.LOG_LEVEL,
   };
 }
@@ -117,8 +158,9 @@ export function loadSettings({
 /** The table's values. Where one is wrong it is missing here, and the problem is noted. */
 function readValues(raw: NodeJS.Dict<string>, problems: string[]): Partial<SettingValues> {
   const values: Record<string, unknown> = {};
-  for (const [name, setting] of Object.entries(SETTINGS)) {
-    const text = raw[name]?.trim() || setting.default;
+  for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {
+    const alias = setting.alias === undefined ? undefined : raw[setting.alias]?.trim();
+    const text = raw[name]?.trim() || alias || setting.default;
     if (text === undefined) continue;
     const result = setting.schema.safeParse(text);
     if (result.success) values[name] = result.data;

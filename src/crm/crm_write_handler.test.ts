@@ -37,6 +37,7 @@ function claimed(body: { id: string }): ClaimedJob {
     kind: 'crm_write',
     target: 'crm',
     attempt: 1,
+    refusals: 0,
     callId: CALL,
     createdAt: 1_790_000_000_000,
     event: null,

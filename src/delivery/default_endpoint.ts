@@ -1,7 +1,8 @@
 import { decodeSecret } from '../events/signatures.ts';
+import { DEFAULT_ENDPOINT_ID } from '../store/default_endpoint.ts';
 import type { Destination, WebhookEndpoint } from './endpoint.ts';
 
-export const DEFAULT_ENDPOINT_ID = 'whe_default';
+export { DEFAULT_ENDPOINT_ID };
 
 /** `Settings.defaultEndpoint` fits. */
 export interface DefaultEndpointSettings {
@@ -37,6 +38,7 @@ export function createDefaultEndpoint(
         url,
         secrets: { current: now.secret },
         families: ['standard', 'timestamped', 'plain'],
+        reach: 'operator',
       };
     },
   };

@@ -20,6 +20,17 @@ export type Destination =
       url: URL;
       secrets: SigningSecrets;
       families: readonly SignatureFamily[];
+      /** What its URL may lead to: see `reach.ts`. */
+      reach: 'operator' | 'guarded';
     }
   /** Deliveries wait, uncounted, and are looked at again later. */
-  | { status: 'hold'; reason: 'no_url' | 'invalid_url' | 'no_secret' | 'invalid_secret' };
+  | {
+      status: 'hold';
+      reason:
+        | 'no_url'
+        | 'invalid_url'
+        | 'no_secret'
+        | 'invalid_secret'
+        | 'unreadable_secret'
+        | 'resting';
+    };

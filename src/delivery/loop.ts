@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Append, ClaimedJob, JobKind, Settlement, Store } from '../store/store.ts';
+import { logAttempt } from './attempt_line.ts';
 import type { AttemptOutcome, JobHandler } from './job_handler.ts';
 import type { RetrySchedule } from './retry_schedule.ts';
 import { SettlementWriter } from './settlement_writer.ts';
@@ -46,7 +47,8 @@ export interface DeliveryLoopOptions {
   concurrency?: number;
   /**
    * Of these, to one target (Default: 16). A dead target holds its 16 for 15 s each, the others
-   * never wait for them.
+   * never wait for them. To an endpoint of the API whose last attempt failed there are 2, and all of
+   * those together get half of `concurrency`: however many hang, the others have the other half.
    */
   perTarget?: number;
   /** How long a claim lasts; three quarters of it are the most that an attempt gets (Default: 60 s) */
@@ -58,6 +60,8 @@ export interface DeliveryLoopOptions {
 /** What an aborted handler gets to return its outcome before its job is returned without it. */
 const ABORT_GRACE_MS = 1000;
 const LEAST_HOLD_MS = 100;
+/** One could be unlucky; two that wait for an answer waste little. */
+const FAILING_PER_TARGET = 2;
 /** While a target is at its limit, its overdue jobs hide from `nextDueAt` what others have due. */
 const BLOCKED_POLL_MS = 500;
 const STORE_RETRY_MS = 1000;
@@ -154,6 +158,7 @@ export class DeliveryLoop {
       limit: room,
       perTarget: this.#perTarget,
       leaseMs: this.#leaseMs,
+      failing: { perTarget: FAILING_PER_TARGET, total: Math.floor(this.#concurrency / 2) },
     });
     // Stopped without waiting for this answer: the claims run out by themselves.
     if (this.#state === 'stopped') return 0;
@@ -181,7 +186,7 @@ export class DeliveryLoop {
   async #do(job: ClaimedJob, controller: AbortController): Promise<void> {
     const outcome = await this.#attempt(job, controller);
     const settlement = this.#settle(job, outcome);
-    this.#logAttempt(job, outcome, settlement);
+    logAttempt(this.#log, job, outcome, settlement.next, this.#clock());
     await this.#settlements.write(settlement, this.#leaseMs / 4);
   }
 
@@ -252,29 +257,6 @@ export class DeliveryLoop {
       this.#log.error({ err: error, job: job.id, kind: job.kind }, 'a job handler threw');
       return {};
     }
-  }
-
-  #logAttempt(job: ClaimedJob, { attempt, verdict }: AttemptOutcome, { next }: Settlement): void {
-    const level = verdict.kind === 'hold' ? 'debug' : next.state === 'done' ? 'info' : 'warn';
-    this.#log[level](
-      {
-        job: job.id,
-        kind: job.kind,
-        target: job.target,
-        call: job.callId,
-        event: job.event?.id ?? null,
-        event_type: job.event?.type ?? null,
-        attempt: job.attempt,
-        status: attempt.status,
-        error: attempt.error,
-        duration_ms: attempt.durationMs,
-        age_ms: attempt.at - job.createdAt,
-        verdict: verdict.kind,
-        next: next.state,
-        retry_in_ms: next.state === 'retry' ? next.at - this.#clock() : null,
-      },
-      'delivery attempt',
-    );
   }
 
   #wakeUp(): void {

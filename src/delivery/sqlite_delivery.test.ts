@@ -7,9 +7,8 @@ import { CrmBackend } from '../../sim/crm/crm_backend.ts';
 import { draftEvent } from '../events/catalogue.ts';
 import { newId } from '../ids.ts';
 import { openStore } from '../ledger/open_store.ts';
-import { DEFAULT_ENDPOINT_ID as STORE_ENDPOINT_ID } from '../store/append.ts';
 import type { Append, Store } from '../store/store.ts';
-import { createDefaultEndpoint, DEFAULT_ENDPOINT_ID } from './default_endpoint.ts';
+import { createDefaultEndpoint } from './default_endpoint.ts';
 import { DeliveryLoop } from './loop.ts';
 import { createRetrySchedule } from './retry_schedule.ts';
 import { WebhookHandler } from './webhook_handler.ts';
@@ -64,10 +63,6 @@ function startedCall(): Append & { callId: string } {
     events: [draftEvent('call.started', {})],
   };
 }
-
-it('agrees with the store on the id of the default endpoint', () => {
-  expect(DEFAULT_ENDPOINT_ID).toBe(STORE_ENDPOINT_ID);
-});
 
 it('brings an appended event to the backend, byte by byte as it was stored', async () => {
   const append = startedCall();

@@ -28,6 +28,7 @@ const job = (over: Partial<ClaimedJob> = {}): ClaimedJob => ({
   kind: 'webhook',
   target: 'whe_default:call',
   attempt: 1,
+  refusals: 0,
   callId: 'call_1',
   createdAt: 0,
   event: { id: 'evt_1', type: 'call.ended', body: eventBody('call.ended') },

@@ -10,6 +10,18 @@ describe('the catalogue', () => {
     expect(page, 'run `node src/events/generate_catalogue.ts`').toBe(eventsPage());
   });
 
+  it('leaves of a redacted event its envelope', () => {
+    const event = { id: 'evt_1', callId: 'call_1', sequence: 3, type: 'intent.recorded' } as const;
+    expect(JSON.parse(eventComposer.redact({ ...event, time: 0 }))).toEqual({
+      id: 'evt_1',
+      event: 'intent.recorded',
+      call_id: 'call_1',
+      sequence: 3,
+      timestamp: '1970-01-01T00:00:00.000Z',
+      data: { call_id: 'call_1', redacted: true },
+    });
+  });
+
   it('names only fields of its own as derived', () => {
     for (const [type, { data, derived }] of Object.entries(EVENTS)) {
       for (const field of derived) expect(Object.keys(data.shape), type).toContain(field);
@@ -36,18 +48,24 @@ describe('the catalogue', () => {
 });
 
 describe('who hears of an event', () => {
-  const reaches = (type: string, data = {}) =>
-    eventComposer.reaches({ id: 'evt_1', type, time: 1, data }, 'whe_default');
+  const audience = (type: string, data = {}) =>
+    eventComposer.audienceOf({ id: 'evt_1', type, time: 1, data });
 
-  it('is told everything but transcripts', () => {
-    expect(reaches('call.started')).toBe(true);
-    expect(reaches('transcript.final')).toBe(false);
+  it('is everybody, but for transcripts, which have to be named', () => {
+    expect(audience('call.started')).toEqual({ kind: 'subscribers', star: true, except: null });
+    expect(audience('transcript.final')).toMatchObject({ star: false });
   });
 
-  it('is never told of its own failed deliveries', () => {
-    expect(reaches('delivery.exhausted', { endpoint_id: 'whe_default' })).toBe(false);
-    expect(reaches('delivery.exhausted', { endpoint_id: 'whe_default:call' })).toBe(false);
-    expect(reaches('delivery.exhausted', { endpoint_id: 'whe_other' })).toBe(true);
+  it.each(['delivery.exhausted', 'endpoint.disabled'])('is never the one %s speaks of', (type) => {
+    expect(audience(type, { endpoint_id: 'whe_default:call' })).toMatchObject({
+      except: 'whe_default',
+    });
+    expect(audience(type, { endpoint_id: 'whe_other' })).toMatchObject({ except: 'whe_other' });
+  });
+
+  it('is the tested endpoint alone', () => {
+    const id = 'whe_tested';
+    expect(audience('webhook.test', { endpoint_id: id })).toEqual({ kind: 'endpoint', id });
   });
 
   it('finds nothing stored of words so far', () => {

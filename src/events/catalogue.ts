@@ -272,7 +272,7 @@ export const EVENTS = {
     meaning: 'An endpoint gets no more events until somebody enables it again.',
     when: 'It has only failed for `ENDPOINT_DISABLE_AFTER`, or has answered 410.',
     counter: 'none',
-    status: 'reserved',
+    status: 'emitted',
     data: z.object({
       endpoint_id: endpointId,
       reason: z.string().optional().describe('`failing` or `gone` (410).'),
@@ -284,6 +284,16 @@ export const EVENTS = {
       reason: 'failing',
       failing_since: '2026-02-24T10:00:00.000Z',
     },
+  }),
+  'webhook.test': defineEvent({
+    meaning:
+      'Somebody tries out an endpoint. Only that endpoint gets it, whatever its triggers say.',
+    when: 'The API was asked to (`POST /v1/webhooks/:id/test`).',
+    counter: 'none',
+    status: 'emitted',
+    data: z.object({ endpoint_id: endpointId }),
+    derived: [],
+    example: { endpoint_id: 'whe_0000000000example0000000000' },
   }),
   'delivery.exhausted': defineEvent({
     meaning: 'A delivery was given up after its last retry; it can be replayed.',

@@ -2,7 +2,7 @@ import type { EventComposer } from '../store/event_composer.ts';
 import { callActivityJob } from './call_activity.ts';
 import { EVENTS, isEventType } from './catalogue.ts';
 import { derivesFromHistory } from './derived_data.ts';
-import { composeEvent } from './envelope.ts';
+import { composeEvent, redactedBody } from './envelope.ts';
 
 /** The catalogue's side of the append: what the store asks of an event while it writes it. */
 export const eventComposer: EventComposer = {
@@ -19,13 +19,20 @@ export const eventComposer: EventComposer = {
   compose: composeEvent,
 
   /**
-   * `*` and the default endpoint take everything but transcripts, which have to be named, and what
-   * speaks of the endpoint itself.
+   * `*` and the default endpoint take everything but transcripts, which have to be named. What
+   * speaks of an endpoint is not told to it; a test is told to nobody else.
    */
-  reaches({ type, data }, endpointId) {
-    if (type.startsWith('transcript.')) return false;
-    return String(data.endpoint_id ?? '').split(':', 1)[0] !== endpointId;
+  audienceOf({ type, data }) {
+    const [endpointId = ''] = String(data.endpoint_id ?? '').split(':', 1);
+    if (type === 'webhook.test') return { kind: 'endpoint', id: endpointId };
+    return {
+      kind: 'subscribers',
+      star: !type.startsWith('transcript.'),
+      except: endpointId === '' ? null : endpointId,
+    };
   },
+
+  redact: redactedBody,
 
   jobsFor({ draft, call, history }) {
     if (draft.type !== 'call.ended') return [];

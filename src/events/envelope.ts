@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ComposedEvent, ComposeInput } from '../store/event_composer.ts';
-import type { CallRecord } from '../store/store.ts';
+import type { CallRecord, StoredEvent } from '../store/store.ts';
 import type { CommonData } from './catalogue.ts';
 import { EVENTS, type EventType, isEventType } from './catalogue.ts';
 import { derivedData } from './derived_data.ts';
@@ -47,6 +47,18 @@ export function composeEvent(input: ComposeInput): ComposedEvent {
   return fitted(body);
 }
 
+/** The envelope alone, as it stays in the record once a call's persons have been deleted. */
+export function redactedBody(event: Omit<StoredEvent, 'position' | 'body'>): string {
+  return JSON.stringify({
+    id: event.id,
+    event: event.type,
+    call_id: event.callId,
+    sequence: event.sequence,
+    timestamp: new Date(event.time).toISOString(),
+    data: { call_id: event.callId, redacted: true },
+  });
+}
+
 /** What a writer may give: everything but the derived fields; unknown keys are dropped. */
 const DRAFT_SCHEMAS = Object.fromEntries(
   Object.entries(EVENTS).map(([type, { data, derived }]) => {
@@ -77,7 +89,7 @@ function commonData(call: CallRecord): z.infer<typeof CommonData> {
 
 function fitted(body: Body): ComposedEvent {
   const whole = JSON.stringify(body);
-  if (Buffer.byteLength(whole) <= MAX_BODY_BYTES) return { ok: true, body: whole };
+  if (Buffer.byteLength(whole) <= MAX_BODY_BYTES) return { ok: true, body: whole, data: body.data };
   const { transcript } = body.data;
   if (typeof transcript === 'string') {
     const cut = (text: string) =>
@@ -91,7 +103,9 @@ function fitted(body: Body): ComposedEvent {
         },
       });
     const room = MAX_BODY_BYTES - Buffer.byteLength(cut(''));
-    if (room >= 0) return { ok: true, body: cut(cutMiddle(transcript, room)) };
+    if (room >= 0) {
+      return { ok: true, body: cut(cutMiddle(transcript, room)), data: body.data };
+    }
   }
   return refused('EVENT_TOO_LARGE', `${body.event} would be over ${MAX_BODY_BYTES} bytes.`);
 }

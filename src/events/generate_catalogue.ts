@@ -50,6 +50,7 @@ const INTRODUCTION = `Everything that happens to a call is told to your backend 
 - \`sequence\` numbers the events of a call 1, 2, 3 … without a gap; deliveries may arrive in another order. Transcripts have a numbering of their own, and events of no call have none.
 - \`timestamp\` is when it happened, ISO 8601 UTC.
 - \`data.late: true\` marks what was only found after \`call.ended\`, when a crashed process was cleaned up.
+- \`data.redacted: true\` marks, in the API, an event whose call was deleted on request: its envelope is all that is left, and it is never sent.
 - A body has at most 64 KB. A longer \`transcript\` is cut in the middle; then \`transcript_truncated\` is \`true\` and \`transcript_url\` says where the API has all of it.
 - Bodies may gain fields. Ignore the ones you do not know.
 

@@ -1,6 +1,6 @@
 import type { CallwireError } from '../errors.ts';
-import type { DefaultEndpoint } from '../store/append.ts';
 import { thisCommand } from '../store/data_dir_lock.ts';
+import type { DefaultEndpoint } from '../store/default_endpoint.ts';
 import type { Store } from '../store/store.ts';
 import { startStoreThread } from '../store/thread_store.ts';
 
@@ -18,10 +18,12 @@ export function openStore(options: {
    * it is. `perEvent`: the CRM's URL, with a path (and a health) for each first word of a type.
    */
   defaultEndpoint: DefaultEndpoint | null;
+  /** An endpoint that has only failed for this long is disabled, milliseconds (Default: 5 days) */
+  endpointDisableAfterMs?: number;
   /** The store has died; only another process can open it again. */
   onLost?: (error: CallwireError) => void;
 }): Promise<Store> {
-  const { dataDir, defaultEndpoint, onLost } = options;
-  const data = { dataDir, defaultEndpoint, command: thisCommand() };
+  const { onLost, ...rest } = options;
+  const data = { ...rest, command: thisCommand() };
   return startStoreThread(new URL('./store_thread.ts', import.meta.url), data, onLost);
 }

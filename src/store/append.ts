@@ -1,12 +1,15 @@
-import { type Insertable, sql, type Transaction } from 'kysely';
-import { ZodError } from 'zod';
+import { sql, type Transaction } from 'kysely';
 import { newId } from '../ids.ts';
+import { refusalOf, refused } from './append_refusal.ts';
 import { deriveFromEvent, deriveFromFact, openedCall } from './call_derivation.ts';
 import { callFromRow, callToRow, derivedColumns } from './call_row.ts';
+import type { DefaultEndpoint } from './default_endpoint.ts';
 import type { CallHistory, EventComposer } from './event_composer.ts';
 import { callHistory } from './event_log.ts';
-import type { JobTable, Tables } from './schema.ts';
-import { isConstraintError } from './sqlite_errors.ts';
+import { FanOut } from './fan_out.ts';
+import { insertJob, type NewJob } from './new_jobs.ts';
+import type { Tables } from './schema.ts';
+import { slices } from './slices.ts';
 import type { Append, AppendResult, CallRecord, EventDraft, FactDraft, JobDraft } from './store.ts';
 
 export interface AppendOptions {
@@ -17,13 +20,6 @@ export interface AppendOptions {
   /** Life of the lease that opens a call. */
   openLeaseMs: number;
 }
-
-/** `perEvent`: one path, and so one target with its own health, for each first word of a type. */
-export interface DefaultEndpoint {
-  perEvent: boolean;
-}
-
-export const DEFAULT_ENDPOINT_ID = 'whe_default';
 
 /**
  * Writes a batch inside `trx`. Entries stand on their own: each has a savepoint, and a refused one
@@ -55,6 +51,9 @@ class BatchWriter {
   readonly #calls = new Map<string, CallRecord>();
   readonly #changed = new Set<string>();
   readonly #eventIds = new Set<string>();
+  /** Calls whose persons were deleted: what still comes of them is stored without. */
+  readonly #redacted = new Set<string>();
+  readonly #fanOut: FanOut;
   /** Added to `#eventIds` by the entry that is being written. */
   #entryEventIds: string[] = [];
 
@@ -62,6 +61,7 @@ class BatchWriter {
     this.#trx = trx;
     this.#options = options;
     this.#now = options.clock();
+    this.#fanOut = new FanOut(trx, options);
   }
 
   async read(batch: readonly Append[]): Promise<void> {
@@ -73,7 +73,10 @@ class BatchWriter {
         .where('id', 'in', ids)
         .orderBy('id')
         .execute();
-      for (const row of rows) this.#calls.set(row.id, callFromRow(row));
+      for (const row of rows) {
+        this.#calls.set(row.id, callFromRow(row));
+        if (row.redacted_at !== null) this.#redacted.add(row.id);
+      }
     }
     const eventIds = batch.flatMap((entry) => entry.events?.map((event) => event.id) ?? []);
     for (const ids of slices(eventIds)) {
@@ -116,7 +119,8 @@ class BatchWriter {
       }
       await this.#open(entry.open);
     }
-    for (const fact of entry.facts ?? []) {
+    const redacted = entry.callId !== null && this.#redacted.has(entry.callId);
+    for (const fact of redacted ? [] : (entry.facts ?? [])) {
       if (entry.callId === null) return refused('APPEND_INVALID', 'A fact belongs to a call.');
       await this.#appendFact(entry.callId, fact);
     }
@@ -124,7 +128,7 @@ class BatchWriter {
       const result = await this.#appendEvent(entry, { ...draft, time: Math.round(draft.time) });
       if (result.status !== 'appended') return result;
     }
-    for (const job of entry.jobs ?? []) {
+    for (const job of redacted ? [] : (entry.jobs ?? [])) {
       if (job.kind === 'webhook') {
         return refused('APPEND_INVALID', 'Deliveries are made by the append itself.');
       }
@@ -190,42 +194,42 @@ class BatchWriter {
     });
     if (!composed.ok) return refused(composed.code, composed.message);
 
+    const callId = call?.id ?? null;
+    const redacted = callId !== null && this.#redacted.has(callId);
+    const stored = { id: draft.id, callId, sequence, type: draft.type, time: draft.time };
     await this.#trx
       .insertInto('events')
       .values({
         id: draft.id,
-        call_id: call?.id ?? null,
+        call_id: callId,
         sequence,
         transcript_sequence: transcriptSequence,
         type: draft.type,
         time: draft.time,
-        body: composed.body,
+        body: redacted ? composer.redact(stored) : composed.body,
       })
       .execute();
     this.#eventIds.add(draft.id);
     this.#entryEventIds.push(draft.id);
     if (call !== null) this.#update(call);
-    await this.#deliver(draft, call);
+    if (redacted) return APPENDED;
+    for (const recipient of await this.#fanOut.recipientsOf(draft, composed.data)) {
+      await this.#insertJob({
+        id: newId('dlv', this.#now),
+        kind: 'webhook',
+        target: recipient.target,
+        call_id: callId,
+        event_id: draft.id,
+        body: '{}',
+        sequence: recipient.made ? sequence : null,
+        ordered: recipient.ordered,
+      });
+    }
     if (call !== null) {
       for (const job of composer.jobsFor({ draft, call, history }))
         await this.#addJob(job, call.id);
     }
     return APPENDED;
-  }
-
-  async #deliver(draft: EventDraft, call: CallRecord | null): Promise<void> {
-    const { composer, defaultEndpoint } = this.#options;
-    if (defaultEndpoint === null || !composer.reaches(draft, DEFAULT_ENDPOINT_ID)) return;
-    await this.#insertJob({
-      id: newId('dlv', this.#now),
-      kind: 'webhook',
-      target: defaultEndpoint.perEvent
-        ? `${DEFAULT_ENDPOINT_ID}:${draft.type.split('.', 1)[0]}`
-        : DEFAULT_ENDPOINT_ID,
-      call_id: call?.id ?? null,
-      event_id: draft.id,
-      body: '{}',
-    });
   }
 
   #addJob(job: JobDraft, callId: string | null): Promise<void> {
@@ -236,17 +240,13 @@ class BatchWriter {
       call_id: callId,
       event_id: null,
       body: JSON.stringify(job.body),
+      sequence: null,
+      ordered: false,
     });
   }
 
-  async #insertJob(
-    job: Omit<Insertable<JobTable>, 'state' | 'next_at' | 'created_at'>,
-  ): Promise<void> {
-    await this.#trx
-      .insertInto('jobs')
-      .values({ ...job, state: 'waiting', next_at: this.#now, created_at: this.#now })
-      .onConflict((conflict) => conflict.column('id').doNothing())
-      .execute();
+  async #insertJob(job: NewJob): Promise<void> {
+    await insertJob(this.#trx, job, this.#now);
     this.madeJobs = true;
   }
 
@@ -290,23 +290,4 @@ function count(call: CallRecord, counter: 'sequence' | 'transcript' | 'none'): C
   if (counter === 'sequence') return { ...call, sequence: call.sequence + 1 };
   if (counter === 'transcript') return { ...call, transcriptSequence: call.transcriptSequence + 1 };
   return call;
-}
-
-function refused(code: string, message: string): AppendResult {
-  return { status: 'refused', code, message };
-}
-
-/** The entry's own fault is an answer; the database's is an error, and ends the batch. */
-function refusalOf(error: unknown): AppendResult {
-  if (isConstraintError(error)) return refused('APPEND_INVALID', error.message);
-  if (error instanceof ZodError) {
-    const paths = error.issues.map((issue) => `${issue.path.join('.')}: ${issue.code}`);
-    return refused('APPEND_INVALID', `Invalid append (${paths.join(', ')}).`);
-  }
-  throw error;
-}
-
-/** SQLite takes 32,766 parameters; lists of ids stay far below. */
-function* slices(ids: readonly string[]): Generator<readonly string[]> {
-  for (let start = 0; start < ids.length; start += 500) yield ids.slice(start, start + 500);
 }

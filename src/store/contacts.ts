@@ -1,25 +1,39 @@
 import { type Expression, type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { CallwireError } from '../errors.ts';
 import { newId } from '../ids.ts';
+import type { ContactEntry, ContactInput, ContactStore, StoredContact } from './contact_store.ts';
 import type { ContactTable, Tables } from './schema.ts';
-import type { ContactEntry, ContactInput, StoredContact } from './store.ts';
 
 /** By phone (exact, E.164) or by any part of name, e-mail or phone; both given, both must fit. */
 export async function findContacts(
   db: Kysely<Tables>,
   query: { phone?: string; text?: string; limit: number },
 ): Promise<StoredContact[]> {
-  let select = db.selectFrom('contacts').selectAll().orderBy('id').limit(query.limit);
-  if (query.phone !== undefined) select = select.where('phone', '=', query.phone);
-  if (query.text !== undefined) {
-    const pattern = `%${query.text.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
-    const contains = (column: Expression<string | null>) =>
-      sql<boolean>`lower(${column}) like ${pattern} escape '\\'`;
-    select = select.where(({ or, ref }) =>
-      or([contains(ref('name')), contains(ref('email')), contains(ref('phone'))]),
-    );
-  }
+  const rows = await matching(db, query).orderBy('id').limit(query.limit).execute();
+  return rows.map(contactFromRow);
+}
+
+/** As `findContacts`, in pages, newest first. */
+export async function listContacts(
+  db: Kysely<Tables>,
+  query: Parameters<ContactStore['listContacts']>[0],
+): Promise<StoredContact[]> {
+  let select = matching(db, query).orderBy('id', 'desc').limit(query.limit);
+  if (query.before !== undefined) select = select.where('id', '<', query.before);
   return (await select.execute()).map(contactFromRow);
+}
+
+function matching(db: Kysely<Tables>, query: { phone?: string; text?: string }) {
+  let select = db.selectFrom('contacts').selectAll();
+  if (query.phone !== undefined) select = select.where('phone', '=', query.phone);
+  if (query.text === undefined) return select;
+  const pattern = `%${query.text.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
+  const contains = (column: Expression<string | null>) =>
+    sql<boolean>`lower(${column}) like ${pattern} escape '\\'`;
+  select = select.where(({ or, ref }) =>
+    or([contains(ref('name')), contains(ref('email')), contains(ref('phone'))]),
+  );
+  return select;
 }
 
 export async function getContact(db: Kysely<Tables>, id: string): Promise<StoredContact | null> {
@@ -35,26 +49,77 @@ export async function importContacts(
 ): Promise<{ created: number; updated: number }> {
   let created = 0;
   for (const contact of contacts) {
-    const known = await contactByPhone(trx, contact.phone);
-    if (known === null) {
-      await insertContact(trx, contact, now);
-      created += 1;
-      continue;
-    }
-    await trx
-      .updateTable('contacts')
-      .set({
-        name: contact.name ?? known.name,
-        email: contact.email ?? known.email,
-        account_status: contact.accountStatus ?? known.accountStatus,
-        last_interaction: contact.lastInteraction ?? known.lastInteraction,
-        preferred_language: contact.preferredLanguage ?? known.preferredLanguage,
-        fields: JSON.stringify({ ...known.fields, ...contact.fields }),
-      })
-      .where('id', '=', known.id)
-      .execute();
+    if ((await saveContact(trx, contact, now)).created) created += 1;
   }
   return { created, updated: contacts.length - created };
+}
+
+export async function saveContact(
+  trx: Transaction<Tables>,
+  contact: ContactInput,
+  now: number,
+): Promise<{ contact: StoredContact; created: boolean }> {
+  const known = await contactByPhone(trx, contact.phone);
+  if (known === null) {
+    const id = await insertContact(trx, contact, now);
+    return { contact: { ...contact, id, createdAt: now }, created: true };
+  }
+  const next: StoredContact = {
+    ...known,
+    name: contact.name ?? known.name,
+    email: contact.email ?? known.email,
+    accountStatus: contact.accountStatus ?? known.accountStatus,
+    lastInteraction: contact.lastInteraction ?? known.lastInteraction,
+    preferredLanguage: contact.preferredLanguage ?? known.preferredLanguage,
+    fields: { ...known.fields, ...contact.fields },
+  };
+  await writeContact(trx, next);
+  return { contact: next, created: false };
+}
+
+export async function updateContact(
+  trx: Transaction<Tables>,
+  id: string,
+  patch: Partial<ContactInput>,
+): Promise<StoredContact | 'unknown' | 'phone_taken'> {
+  const known = await getContact(trx, id);
+  if (known === null) return 'unknown';
+  if (patch.phone !== undefined && patch.phone !== known.phone) {
+    if ((await contactByPhone(trx, patch.phone)) !== null) return 'phone_taken';
+  }
+  const fields = Object.entries({ ...known.fields, ...patch.fields });
+  const next: StoredContact = {
+    ...known,
+    ...patch,
+    fields: Object.fromEntries(fields.filter(([, value]) => value !== '')),
+  };
+  await writeContact(trx, next);
+  return next;
+}
+
+export async function deleteContact(trx: Transaction<Tables>, id: string): Promise<boolean> {
+  await trx.deleteFrom('contact_entries').where('contact_id', '=', id).execute();
+  const { numDeletedRows } = await trx
+    .deleteFrom('contacts')
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return numDeletedRows > 0n;
+}
+
+async function writeContact(trx: Transaction<Tables>, contact: StoredContact): Promise<void> {
+  await trx
+    .updateTable('contacts')
+    .set({
+      phone: contact.phone,
+      name: contact.name,
+      email: contact.email,
+      account_status: contact.accountStatus,
+      last_interaction: contact.lastInteraction,
+      preferred_language: contact.preferredLanguage,
+      fields: JSON.stringify(contact.fields),
+    })
+    .where('id', '=', contact.id)
+    .execute();
 }
 
 /**

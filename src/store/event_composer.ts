@@ -9,8 +9,10 @@ export interface EventComposer {
   /** How a type is kept; `null` when it is unknown or never stored. */
   kindOf(type: string): EventKind | null;
   compose(input: ComposeInput): ComposedEvent;
-  /** Whether an endpoint that takes `*` hears of the event. */
-  reaches(draft: EventDraft, endpointId: string): boolean;
+  /** Who may hear of an event. */
+  audienceOf(draft: EventDraft): Audience;
+  /** The body in place of one whose call was redacted: its envelope, and nothing of persons. */
+  redact(event: Omit<StoredEvent, 'position' | 'body'>): string;
   /** Jobs that the event brings with it, made in its transaction; their ids make them idempotent. */
   jobsFor(input: { draft: EventDraft; call: CallRecord; history: CallHistory }): JobDraft[];
 }
@@ -24,6 +26,17 @@ export interface EventKind {
   /** The body is derived from what the call left behind: `compose` is given its history. */
   readsHistory: boolean;
 }
+
+export type Audience =
+  | {
+      kind: 'subscribers';
+      /** Whether `*` and the endpoint of the environment take it; a trigger that names it does. */
+      star: boolean;
+      /** The endpoint that it speaks of, which is never told. */
+      except: string | null;
+    }
+  /** This one alone, whatever it subscribed to. */
+  | { kind: 'endpoint'; id: string };
 
 export interface ComposeInput {
   draft: EventDraft;
@@ -43,6 +56,7 @@ export interface CallHistory {
 }
 
 export type ComposedEvent =
-  | { ok: true; body: string }
+  /** `data` is the body's, complete also where the body had to cut it. */
+  | { ok: true; body: string; data: Record<string, unknown> }
   /** No retry can help: the append is refused with this. */
   | { ok: false; code: string; message: string };

@@ -34,6 +34,16 @@ export async function eventsAfter(
   return rows.map(eventFromRow);
 }
 
+export async function lastPosition(db: Kysely<Tables>): Promise<number> {
+  const row = await db
+    .selectFrom('events')
+    .select('position')
+    .orderBy('position', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.position ?? 0;
+}
+
 export async function listFacts(db: Kysely<Tables>, callId: string): Promise<FactDraft[]> {
   const rows = await db
     .selectFrom('facts')

@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { EndpointRecord } from './endpoint_store.ts';
 import type { CallState, FactDraft, JobKind, JobState } from './store.ts';
 
 /**
@@ -14,6 +15,9 @@ export interface Tables {
   attempts: AttemptTable;
   contacts: ContactTable;
   contact_entries: ContactEntryTable;
+  endpoints: EndpointTable;
+  triggers: TriggerTable;
+  api_keys: ApiKeyTable;
 }
 
 /** Given by the database, in the order of insertion. */
@@ -41,6 +45,7 @@ export interface CallTable {
   ended_at: number | null;
   end_reason: string | null;
   usage: string | null;
+  redacted_at: Generated<number | null>;
 }
 
 export interface EventTable {
@@ -81,6 +86,9 @@ export interface JobTable {
   last_error: string | null;
   /** The delivery that was made of it by a replay. */
   replayed_by: string | null;
+  /** The event's, where the endpoint was made by the API: see `ordered_deliveries.ts`. */
+  sequence: number | null;
+  settled_at: number | null;
 }
 
 export interface AttemptTable {
@@ -113,4 +121,38 @@ export interface ContactEntryTable {
   kind: 'note' | 'activity';
   time: number;
   data: string;
+}
+
+export interface EndpointTable {
+  id: string;
+  name: string;
+  url: string;
+  ordered: 0 | 1;
+  signatures: string;
+  status: EndpointRecord['status'];
+  disabled_reason: EndpointRecord['disabledReason'];
+  secret: string;
+  previous_secret: string | null;
+  previous_until: number | null;
+  failing_since: number | null;
+  last_success_at: number | null;
+  created_at: number;
+}
+
+export interface TriggerTable {
+  id: string;
+  name: string;
+  event_type: string;
+  endpoint_id: string;
+  conditions: string | null;
+  created_at: number;
+}
+
+export interface ApiKeyTable {
+  id: string;
+  name: string;
+  hash: string;
+  scopes: string;
+  created_at: number;
+  revoked_at: number | null;
 }

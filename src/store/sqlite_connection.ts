@@ -3,6 +3,7 @@ import {
   CompiledQuery,
   type DatabaseConnection,
   Kysely,
+  SqliteAdapter,
   SqliteDialect,
   type SqliteDialectConfig,
   SqliteDriver,
@@ -16,6 +17,7 @@ import type { Tables } from './schema.ts';
  *
  * - WAL with `synchronous=FULL`: a commit is fsynced before it is acknowledged. `NORMAL` would be
  *   several times faster and lose the last commits with the power.
+ * - `secure_delete`: what is deleted of persons is overwritten in the file, not merely unlinked.
  * - `busy_timeout`: only a person with the `sqlite3` shell can be in the way (DATA_DIR is locked).
  */
 export function openSqliteConnection(file: string): Kysely<Tables> {
@@ -24,6 +26,7 @@ export function openSqliteConnection(file: string): Kysely<Tables> {
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     database.pragma('foreign_keys = ON');
+    database.pragma('secure_delete = ON');
   } catch (error) {
     database.close();
     throw error;
@@ -46,8 +49,22 @@ class ImmediateSqliteDialect extends SqliteDialect {
     this.#database = database;
   }
 
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalDdlAdapter();
+  }
+
   override createDriver(): SqliteDriver {
     return new ImmediateSqliteDriver(this.#config, this.#database);
+  }
+}
+
+/**
+ * Kysely takes no SQLite for able to roll a migration back. SQLite is, and without it a migration
+ * that a crash interrupts could neither go on nor be repeated.
+ */
+class TransactionalDdlAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
   }
 }
 

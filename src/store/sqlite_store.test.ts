@@ -6,8 +6,9 @@ import { type Kysely, sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../ids.ts';
 import { appendBatch } from './append.ts';
+import { WAITING_TARGETS } from './claims.ts';
 import { conformanceComposer } from './conformance/composer.ts';
-import { WAITING_TARGETS } from './jobs.ts';
+import * as initial from './migrations/0001_initial.ts';
 import type { Tables } from './schema.ts';
 import { openSqliteConnection } from './sqlite_connection.ts';
 import { storeError } from './sqlite_errors.ts';
@@ -89,6 +90,54 @@ describe('the SQLite file', () => {
     const onJobs = plan.rows.map(({ detail }) => detail).filter((step) => step.includes(' jobs '));
     expect(onJobs).toHaveLength(3);
     for (const step of onJobs) expect(step).toMatch(/^SEARCH jobs USING COVERING INDEX jobs_due/);
+  });
+
+  it('loses nothing of a database of the first version', async () => {
+    const db = await makeFirstVersion(file());
+    db.exec(`insert into jobs (id, kind, target, state, body, next_at, created_at)
+      values ('dlv_old', 'webhook', 'whe_default', 'done', '{}', 5, 5),
+             ('dlv_due', 'crm_write', 'crm', 'waiting', '{}', 5, 5)`);
+    db.close();
+    await open();
+    expect(await store?.prune({ before: 6, limit: 10 })).toBe(1);
+    const left = await store?.listDeliveries({ limit: 10 });
+    expect(left).toMatchObject([{ id: 'dlv_due', state: 'waiting' }]);
+  });
+
+  /**
+   * Kysely runs migrations of SQLite without a transaction of their own accord. A crash in the middle
+   * of the second one would have left a database that neither version could open: its first
+   * statements done, so that they fail the next time. Here its last one fails instead.
+   */
+  it('is migrated in whole steps, also when one breaks off', async () => {
+    const db = await makeFirstVersion(file());
+    db.exec('create table api_keys (in_the_way text)');
+    db.close();
+    await expect(open()).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    const mended = new Database(file());
+    expect(mended.pragma('table_list(endpoints)')).toEqual([]);
+    mended.exec('drop table api_keys');
+    mended.close();
+    await open();
+    expect(await store?.listApiKeys()).toEqual([]);
+  });
+
+  it('keeps no byte of what was redacted', async () => {
+    const entry = startedCall();
+    const word = 'Unmistakable';
+    await (await open()).append([
+      {
+        ...entry,
+        open: { ...entry.open!, metadata: { word }, room: word },
+        facts: [{ id: 'f', kind: 'note', time: 1, data: { word: word.repeat(2_000) } }],
+        events: [...entry.events!, { ...draft('call.ended'), data: { end_reason: word } }],
+      },
+    ]);
+    await store?.redactCall(entry.callId!);
+    await store?.close();
+    // The reason of the end is a word of ours in real life; everything else has to be gone.
+    const bytes = readFileSync(file(), 'latin1').split(word).length - 1;
+    expect(bytes).toBe(1);
   });
 
   it('is not opened by an older Callwire than the one that made it', async () => {
@@ -173,6 +222,21 @@ function startedCall(): Append {
     },
     events: [draft('call.started')],
   };
+}
+
+/** A database as the first migration left it. */
+async function makeFirstVersion(path: string): Promise<Database.Database> {
+  const db = openSqliteConnection(path);
+  await initial.up(db as unknown as Kysely<never>);
+  await db.destroy();
+  const raw = new Database(path);
+  raw.exec(`
+    create table kysely_migration (name text primary key, timestamp text not null);
+    create table kysely_migration_lock (id text primary key, is_locked integer not null default 0);
+    insert into kysely_migration_lock values ('migration_lock', 0);
+    insert into kysely_migration values ('0001_initial', '2026-01-01T00:00:00.000Z');
+  `);
+  return raw;
 }
 
 async function pragma(db: Kysely<Tables>, text: string): Promise<unknown> {

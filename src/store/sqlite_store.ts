@@ -1,26 +1,38 @@
 import { join } from 'node:path';
 import type { Kysely, Transaction } from 'kysely';
 import { CallwireError } from '../errors.ts';
-import { type AppendOptions, appendBatch, type DefaultEndpoint } from './append.ts';
+import * as apiKeys from './api_keys.ts';
+import { appendBatch } from './append.ts';
 import { countLiveCalls, getCall, listCalls } from './calls.ts';
+import { claimJobs, nextDueAt, releaseClaims } from './claims.ts';
 import {
   addContactEntry,
+  deleteContact,
   findContacts,
   getContact,
   importContacts,
   listContactEntries,
+  listContacts,
+  saveContact,
+  updateContact,
 } from './contacts.ts';
 import { type DataDirLock, lockDataDir } from './data_dir_lock.ts';
-import { listDeliveries, replayDeliveries } from './deliveries.ts';
+import type { DefaultEndpoint } from './default_endpoint.ts';
+import { deliveryBacklog, getDelivery, listDeliveries, replayDeliveries } from './deliveries.ts';
+import * as endpoints from './endpoints.ts';
 import type { EventComposer } from './event_composer.ts';
-import { eventsAfter, listCallEvents, listFacts } from './event_log.ts';
-import { claimJobs, listAttempts, nextDueAt, releaseClaims, settleJob } from './jobs.ts';
+import { eventsAfter, lastPosition, listCallEvents, listFacts } from './event_log.ts';
+import { listAttempts } from './jobs.ts';
 import { abandonedCalls, expireLeases, renewLeases, takeOver } from './leases.ts';
 import { migrate } from './migrations/index.ts';
+import { prune, redactCall } from './retention.ts';
 import type { Tables } from './schema.ts';
+import { type SettlementOptions, settleJobs } from './settlements.ts';
 import { openSqliteConnection } from './sqlite_connection.ts';
 import { storeError } from './sqlite_errors.ts';
 import type { Append, AppendResult, Settlement, Store } from './store.ts';
+import { testEndpoint } from './test_event.ts';
+import * as triggers from './triggers.ts';
 
 export interface SqliteStoreOptions {
   /** Made where it is missing (0700) and locked for this process. */
@@ -34,7 +46,11 @@ export interface SqliteStoreOptions {
   clock?: () => number;
   /** Life of the lease that opens a call, milliseconds (Default: 30 s) */
   openLeaseMs?: number;
+  /** An endpoint that has only failed for this long is disabled, milliseconds (Default: 5 days) */
+  endpointDisableAfterMs?: number;
 }
+
+const FIVE_DAYS_MS = 5 * 24 * 3_600_000;
 
 export const DATABASE_FILE = 'callwire.db';
 
@@ -57,6 +73,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       defaultEndpoint: options.defaultEndpoint,
       clock: options.clock ?? Date.now,
       openLeaseMs: options.openLeaseMs ?? 30_000,
+      endpointDisableAfterMs: options.endpointDisableAfterMs ?? FIVE_DAYS_MS,
     });
   } catch (error) {
     await db?.destroy().catch(() => {});
@@ -68,11 +85,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 class SqliteStore implements Store {
   readonly #db: Kysely<Tables>;
   readonly #lock: DataDirLock;
-  readonly #options: AppendOptions;
+  readonly #options: SettlementOptions;
   readonly #jobListeners = new Set<() => void>();
   #closed = false;
 
-  constructor(db: Kysely<Tables>, lock: DataDirLock, options: AppendOptions) {
+  constructor(db: Kysely<Tables>, lock: DataDirLock, options: SettlementOptions) {
     this.#db = db;
     this.#lock = lock;
     this.#options = options;
@@ -110,13 +127,15 @@ class SqliteStore implements Store {
   eventsAfter: Store['eventsAfter'] = (position, limit) =>
     this.#read((db) => eventsAfter(db, position, limit));
 
+  lastPosition: Store['lastPosition'] = () => this.#read(lastPosition);
+
   listFacts: Store['listFacts'] = (callId) => this.#read((db) => listFacts(db, callId));
 
   claimJobs: Store['claimJobs'] = (query) =>
     this.#transaction((trx) => claimJobs(trx, { ...query, now: this.#now() }));
 
   async settleJobs(settlements: readonly Settlement[]): Promise<void> {
-    const madeJobs = await this.#transaction((trx) => this.#settle(trx, settlements));
+    const madeJobs = await this.#transaction((trx) => settleJobs(trx, settlements, this.#options));
     if (madeJobs) this.#announceJobs();
   }
 
@@ -127,6 +146,10 @@ class SqliteStore implements Store {
 
   listDeliveries: Store['listDeliveries'] = (query) =>
     this.#read((db) => listDeliveries(db, query));
+
+  getDelivery: Store['getDelivery'] = (id) => this.#read((db) => getDelivery(db, id));
+
+  deliveryBacklog: Store['deliveryBacklog'] = () => this.#read(deliveryBacklog);
 
   listAttempts: Store['listAttempts'] = (jobId) => this.#read((db) => listAttempts(db, jobId));
 
@@ -143,11 +166,78 @@ class SqliteStore implements Store {
   importContacts: Store['importContacts'] = (contacts) =>
     this.#transaction((trx) => importContacts(trx, contacts, this.#now()));
 
+  listContacts: Store['listContacts'] = (query) => this.#read((db) => listContacts(db, query));
+
+  saveContact: Store['saveContact'] = (contact) =>
+    this.#transaction((trx) => saveContact(trx, contact, this.#now()));
+
+  updateContact: Store['updateContact'] = (id, patch) =>
+    this.#transaction((trx) => updateContact(trx, id, patch));
+
+  deleteContact: Store['deleteContact'] = (id) =>
+    this.#transaction((trx) => deleteContact(trx, id));
+
   addContactEntry: Store['addContactEntry'] = (entry) =>
     this.#transaction((trx) => addContactEntry(trx, entry, this.#now()));
 
   listContactEntries: Store['listContactEntries'] = (contactId) =>
     this.#read((db) => listContactEntries(db, contactId));
+
+  createEndpoint: Store['createEndpoint'] = (endpoint) =>
+    this.#transaction((trx) => endpoints.createEndpoint(trx, endpoint));
+
+  getEndpoint: Store['getEndpoint'] = (id) => this.#read((db) => endpoints.getEndpoint(db, id));
+
+  listEndpoints: Store['listEndpoints'] = (query) =>
+    this.#read((db) => endpoints.listEndpoints(db, query));
+
+  updateEndpoint: Store['updateEndpoint'] = async (id, patch) => {
+    const endpoint = await this.#transaction((trx) => endpoints.updateEndpoint(trx, id, patch));
+    // What waited for it may go.
+    if (endpoint !== null && patch.status === 'active') this.#announceJobs();
+    return endpoint;
+  };
+
+  deleteEndpoint: Store['deleteEndpoint'] = (id) =>
+    this.#transaction((trx) => endpoints.deleteEndpoint(trx, id, this.#now()));
+
+  rotateEndpointSecret: Store['rotateEndpointSecret'] = (id, next) =>
+    this.#transaction((trx) => endpoints.rotateEndpointSecret(trx, id, next));
+
+  resealSecrets: Store['resealSecrets'] = (replacements) =>
+    this.#transaction((trx) => endpoints.resealSecrets(trx, replacements));
+
+  testEndpoint: Store['testEndpoint'] = async (id) => {
+    const delivery = await this.#transaction((trx) => testEndpoint(trx, id, this.#options));
+    if (delivery !== null) this.#announceJobs();
+    return delivery;
+  };
+
+  createTrigger: Store['createTrigger'] = (trigger) =>
+    this.#transaction((trx) => triggers.createTrigger(trx, trigger));
+
+  getTrigger: Store['getTrigger'] = (id) => this.#read((db) => triggers.getTrigger(db, id));
+
+  listTriggers: Store['listTriggers'] = (query) =>
+    this.#read((db) => triggers.listTriggers(db, query));
+
+  deleteTrigger: Store['deleteTrigger'] = (id) =>
+    this.#transaction((trx) => triggers.deleteTrigger(trx, id));
+
+  createApiKey: Store['createApiKey'] = (key) =>
+    this.#transaction((trx) => apiKeys.createApiKey(trx, key));
+
+  findApiKey: Store['findApiKey'] = (hash) => this.#read((db) => apiKeys.findApiKey(db, hash));
+
+  listApiKeys: Store['listApiKeys'] = () => this.#read(apiKeys.listApiKeys);
+
+  revokeApiKey: Store['revokeApiKey'] = (id) =>
+    this.#transaction((trx) => apiKeys.revokeApiKey(trx, id, this.#now()));
+
+  redactCall: Store['redactCall'] = (callId) =>
+    this.#transaction((trx) => redactCall(trx, callId, this.#options.composer, this.#now()));
+
+  prune: Store['prune'] = (query) => this.#transaction((trx) => prune(trx, query));
 
   onJobs(listener: () => void): () => void {
     this.#jobListeners.add(listener);
@@ -160,19 +250,6 @@ class SqliteStore implements Store {
     this.#jobListeners.clear();
     await this.#db.destroy();
     this.#lock.release();
-  }
-
-  /** Results with an append go one by one, since each append must know whether its claim held. */
-  async #settle(trx: Transaction<Tables>, settlements: readonly Settlement[]): Promise<boolean> {
-    let madeJobs = false;
-    for (const settlement of settlements) {
-      const held = await settleJob(trx, settlement);
-      if (!held || settlement.append === undefined) continue;
-      const appended = await appendBatch(trx, [settlement.append], this.#options);
-      for (const result of appended.results) refuseUnlessAppended(result);
-      madeJobs ||= appended.madeJobs;
-    }
-    return madeJobs;
   }
 
   #now(): number {
@@ -199,10 +276,4 @@ class SqliteStore implements Store {
       throw storeError(error);
     }
   }
-}
-
-function refuseUnlessAppended(result: AppendResult): void {
-  if (result.status === 'appended') return;
-  const reason = result.status === 'fenced' ? 'fenced' : `${result.code}: ${result.message}`;
-  throw new CallwireError('STORE_APPEND_REFUSED', `A settlement's append was refused (${reason})`);
 }

@@ -6,7 +6,10 @@ import { openSqliteStore, type SqliteStoreOptions } from './sqlite_store.ts';
 import type { FromThread, ToThread } from './thread_protocol.ts';
 
 /** What the main thread decides; the composer is code, so the thread's entry brings it. */
-export type StoreThreadData = Pick<SqliteStoreOptions, 'dataDir' | 'defaultEndpoint' | 'command'>;
+export type StoreThreadData = Pick<
+  SqliteStoreOptions,
+  'dataDir' | 'defaultEndpoint' | 'command' | 'endpointDisableAfterMs'
+>;
 
 /**
  * The inside of the store's thread: opens the store and answers calls over `port` until it is told

@@ -1,4 +1,12 @@
 import type { EventId } from '../ids.ts';
+import type { ContactStore } from './contact_store.ts';
+import type { DeliveryStore } from './delivery_store.ts';
+import type { ApiKeyStore, EndpointStore, RetentionStore } from './endpoint_store.ts';
+import type { AttemptRecord, JobKind } from './job_record.ts';
+
+export type { ContactEntry, ContactInput, ContactStore, StoredContact } from './contact_store.ts';
+export type { DeliveryRecord, DeliveryStore } from './delivery_store.ts';
+export type { AttemptRecord, JobKind, JobState } from './job_record.ts';
 
 /**
  * The durable record, as whole operations: each is one transaction, and neither a query builder
@@ -9,7 +17,15 @@ import type { EventId } from '../ids.ts';
  * Times are milliseconds since the epoch. Lease and claim deadlines are judged by the clock of the
  * store, never by the caller's.
  */
-export interface Store extends LedgerStore, CallStore, JobStore, DeliveryStore, ContactStore {
+export interface Store
+  extends LedgerStore,
+    CallStore,
+    JobStore,
+    DeliveryStore,
+    ContactStore,
+    EndpointStore,
+    ApiKeyStore,
+    RetentionStore {
   /** Calls `listener` after a commit that left jobs to be done. Returns the unsubscribe. */
   onJobs(listener: () => void): () => void;
   close(): Promise<void>;
@@ -117,8 +133,6 @@ export interface JobDraft {
   body: Record<string, unknown>;
 }
 
-export type JobKind = 'webhook' | 'crm_write';
-
 // ---------------------------------------------------------------------------------------------
 // Calls and events
 
@@ -131,6 +145,8 @@ export interface CallStore {
   listCallEvents(callId: string): Promise<StoredEvent[]>;
   /** Events behind a position, oldest first; a poller that goes on from the last one misses none. */
   eventsAfter(position: number, limit: number): Promise<StoredEvent[]>;
+  /** Of the newest event; 0 with none. */
+  lastPosition(): Promise<number>;
   listFacts(callId: string): Promise<FactDraft[]>;
 }
 
@@ -177,20 +193,34 @@ export interface StoredEvent {
 
 export interface JobStore {
   /**
-   * Claims due jobs for `leaseMs`, oldest due first, at most `perTarget` of one target (those
-   * already claimed count). A claim that runs out can be claimed again.
+   * Claims due jobs for `leaseMs`: each target its even share of `limit`, oldest due first, at most
+   * `perTarget` of one target (those already claimed count). What waits for a paused or disabled
+   * endpoint is not claimed; of an ordered one, only the first unsettled event of each call is. A
+   * claim that runs out can be claimed again.
    */
-  claimJobs(query: { limit: number; perTarget: number; leaseMs: number }): Promise<ClaimedJob[]>;
+  claimJobs(query: ClaimQuery): Promise<ClaimedJob[]>;
   /**
    * Records the attempts' results, each only while its claim still holds. An append inside a
    * settlement is written in the same transaction; one that is refused rejects the whole batch with
-   * `STORE_APPEND_REFUSED`, not retryable.
+   * `STORE_APPEND_REFUSED`, not retryable. The health of an endpoint that the API made is kept here
+   * too (`endpoint_health.ts`), and `endpoint.disabled` appended where it is at its end.
    */
   settleJobs(settlements: readonly Settlement[]): Promise<void>;
   /** SQLite at start: nobody else can hold a claim, so those of a dead process are void. */
   releaseClaims(): Promise<void>;
-  /** When the next waiting job is due; `null` with nothing waiting. */
+  /** When the next job that waits for its time is due; `null` with none. */
   nextDueAt(): Promise<number | null>;
+}
+
+export interface ClaimQuery {
+  limit: number;
+  perTarget: number;
+  leaseMs: number;
+  /**
+   * For endpoints made by the API whose last attempt failed: how many jobs of one, and of all of
+   * them together, may be under way (Default: as for the others)
+   */
+  failing?: { perTarget: number; total: number };
 }
 
 export interface ClaimedJob {
@@ -200,6 +230,11 @@ export interface ClaimedJob {
   target: string;
   /** Which attempt this is, from 1. */
   attempt: number;
+  /**
+   * Earlier attempts of this delivery that were answered 400, 401 or 403, as receivers answer a
+   * signature they do not accept; 0 where the API did not make the endpoint.
+   */
+  refusals: number;
   callId: string | null;
   createdAt: number;
   /** Only of kind `webhook`. */
@@ -222,92 +257,4 @@ export interface Settlement {
    * counted, `next.at` is when to look again.
    */
   counts?: false;
-}
-
-export interface AttemptRecord {
-  at: number;
-  durationMs: number;
-  /** HTTP status, `null` where no answer came. */
-  status: number | null;
-  /** A stable code where it failed: `timeout`, `connection`, `status`, `redirect`, … */
-  error: string | null;
-  /** At most 4 KB. */
-  response: string | null;
-}
-
-// ---------------------------------------------------------------------------------------------
-// Deliveries, for people
-
-export interface DeliveryStore {
-  listDeliveries(query: {
-    limit: number;
-    callId?: string;
-    state?: JobState;
-  }): Promise<DeliveryRecord[]>;
-  listAttempts(jobId: string): Promise<AttemptRecord[]>;
-  /** New deliveries of the same events, to the same targets. Returns their ids. */
-  replayDeliveries(query: {
-    deliveryId?: string;
-    callId?: string;
-    since?: number;
-    onlyFailed?: boolean;
-  }): Promise<string[]>;
-}
-
-export type JobState = 'waiting' | 'done' | 'exhausted';
-
-export interface DeliveryRecord {
-  id: string;
-  kind: JobKind;
-  target: string;
-  state: JobState;
-  callId: string | null;
-  eventId: EventId | null;
-  eventType: string | null;
-  attempts: number;
-  nextAt: number | null;
-  lastStatus: number | null;
-  lastError: string | null;
-  createdAt: number;
-}
-
-// ---------------------------------------------------------------------------------------------
-// Contacts: the built-in CRM
-
-export interface ContactStore {
-  findContacts(query: { phone?: string; text?: string; limit: number }): Promise<StoredContact[]>;
-  getContact(id: string): Promise<StoredContact | null>;
-  /** Inserts, or updates the one with the same phone. */
-  importContacts(contacts: readonly ContactInput[]): Promise<{ created: number; updated: number }>;
-  /**
-   * Writes a note or an activity once per `id`; where `contactId` is null and no contact has the
-   * phone, a contact is made. Returns the contact's id.
-   */
-  addContactEntry(entry: ContactEntry): Promise<{ contactId: string }>;
-  listContactEntries(contactId: string): Promise<ContactEntry[]>;
-}
-
-export interface ContactInput {
-  phone: string;
-  name: string | null;
-  email: string | null;
-  accountStatus: string | null;
-  lastInteraction: string | null;
-  preferredLanguage: string | null;
-  /** Whatever else the import had, by column. */
-  fields: Record<string, string>;
-}
-
-export interface StoredContact extends ContactInput {
-  id: string;
-  createdAt: number;
-}
-
-export interface ContactEntry {
-  id: string;
-  contactId: string | null;
-  phone: string | null;
-  kind: 'note' | 'activity';
-  time: number;
-  data: Record<string, unknown>;
 }

@@ -1,8 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { contactConformance } from './conformance/contacts.ts';
+import { endpointDeliveryConformance } from './conformance/endpoint_deliveries.ts';
+import { endpointConformance } from './conformance/endpoints.ts';
+import { fanOutConformance } from './conformance/fan_out.ts';
 import { jobConformance } from './conformance/jobs.ts';
 import { leaseConformance } from './conformance/leases.ts';
 import { ledgerConformance } from './conformance/ledger.ts';
+import { retentionConformance } from './conformance/retention.ts';
 import { type MakeStore, StoreUnderTest } from './conformance/store_under_test.ts';
 
 /**
@@ -19,6 +23,10 @@ export function storeConformance(name: string, makeStore: MakeStore): void {
     leaseConformance(t);
     jobConformance(t);
     contactConformance(t);
+    endpointConformance(t);
+    fanOutConformance(t);
+    endpointDeliveryConformance(t);
+    retentionConformance(t);
 
     it('answers nothing once it is closed, and may be closed twice', async () => {
       await t.store.close();

@@ -33,7 +33,7 @@ export class MemoryJobs
       const id = newId('dlv');
       const event = { id: newId('evt'), type: 'call.ended', body: eventBody('call.ended') };
       const base = { id, kind: 'webhook', target: 'whe_default', callId: 'call_1' } as const;
-      const full = { ...base, createdAt: Date.now(), event, body: {}, ...job };
+      const full = { ...base, refusals: 0, createdAt: Date.now(), event, body: {}, ...job };
       return { job: full, state: 'waiting', dueAt: Date.now(), attempts: [], claim: null };
     });
     for (const one of added) this.jobs.set(one.job.id, one);

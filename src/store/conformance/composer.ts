@@ -9,7 +9,7 @@ export const conformanceComposer: EventComposer = {
     if (type === 'unknown') return null;
     const readsHistory = type === 'call.ended';
     if (type.startsWith('transcript.')) return { counter: 'transcript', readsHistory };
-    if (type.startsWith('delivery.')) return { counter: 'none', readsHistory };
+    if (/^(delivery|endpoint|webhook)\./.test(type)) return { counter: 'none', readsHistory };
     return { counter: 'sequence', readsHistory };
   },
   compose({ draft, call, sequence, transcriptSequence, late, history }) {
@@ -26,9 +26,15 @@ export const conformanceComposer: EventComposer = {
         contact: call?.contact ?? null,
         seen,
       }),
+      data: { direction: call?.direction ?? null, ...draft.data },
     };
   },
-  reaches: ({ type }) => !type.startsWith('transcript.') && !type.startsWith('delivery.'),
+  audienceOf({ type, data }) {
+    const about = data.endpoint_id === undefined ? null : String(data.endpoint_id);
+    if (type === 'webhook.test') return { kind: 'endpoint', id: about ?? '' };
+    return { kind: 'subscribers', star: !type.startsWith('transcript.'), except: about };
+  },
+  redact: ({ id, sequence }) => JSON.stringify({ id, sequence, redacted: true }),
   jobsFor: ({ draft, call }) =>
     draft.type === 'call.ended'
       ? [{ id: `job_end_${call.id}`, kind: 'crm_write', target: 'crm', body: { call: call.id } }]

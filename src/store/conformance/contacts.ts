@@ -55,6 +55,52 @@ export function contactConformance(t: StoreUnderTest): void {
       ]);
     });
 
+    it('are saved one by one as an import would', async () => {
+      const ada = contact({ name: 'Ada', fields: { Tier: 'gold' } });
+      const { contact: made, created } = await t.store.saveContact(ada);
+      expect({ made, created }).toMatchObject({ made: ada, created: true });
+      const again = await t.store.saveContact(contact({ email: 'ada@example.com' }));
+      expect(again).toEqual({ contact: { ...made, email: 'ada@example.com' }, created: false });
+      expect(await t.store.getContact(made.id)).toEqual(again.contact);
+    });
+
+    it('are changed field by field, and keep to one number each', async () => {
+      const { contact: ada } = await t.store.saveContact(
+        contact({ name: 'Ada', fields: { Tier: 'gold', City: 'Bath' } }),
+      );
+      const patch = { name: null, fields: { City: '', Age: '36' } };
+      const changed = { ...ada, name: null, fields: { Tier: 'gold', Age: '36' } };
+      expect(await t.store.updateContact(ada.id, patch)).toEqual(changed);
+      expect(await t.store.getContact(ada.id)).toEqual(changed);
+      await t.store.saveContact(contact({ phone: '+15550100002' }));
+      expect(await t.store.updateContact(ada.id, { phone: '+15550100002' })).toBe('phone_taken');
+      expect(await t.store.updateContact('con_unknown', {})).toBe('unknown');
+      expect(await t.store.getContact(ada.id)).toEqual(changed);
+    });
+
+    it('are listed in pages, newest first, and deleted with their entries', async () => {
+      const ids: string[] = [];
+      for (let n = 1; n <= 3; n++) {
+        t.now += 1;
+        const saved = await t.store.saveContact(
+          contact({ phone: `+1555010000${n}`, name: `n${n}` }),
+        );
+        ids.unshift(saved.contact.id);
+      }
+      const listed = async (before?: string) =>
+        (await t.store.listContacts({ limit: 2, ...(before && { before }) })).map(({ id }) => id);
+      expect(await listed()).toEqual(ids.slice(0, 2));
+      expect(await listed(ids[1])).toEqual(ids.slice(2));
+      expect(await t.store.listContacts({ limit: 5, text: 'N2' })).toHaveLength(1);
+
+      const [id = ''] = ids;
+      const entry = { id: 'e', contactId: id, phone: null, kind: 'note' as const, time: 1 };
+      await t.store.addContactEntry({ ...entry, data: {} });
+      expect(await t.store.deleteContact(id)).toBe(true);
+      expect(await t.store.deleteContact(id)).toBe(false);
+      expect(await t.store.listContactEntries(id)).toEqual([]);
+    });
+
     it('are not invented for an entry that names nobody', async () => {
       const entry = { id: 'e', contactId: null, phone: null, kind: 'note' as const, time: t.now };
       await expect(t.store.addContactEntry({ ...entry, data: {} })).rejects.toMatchObject({

@@ -1,4 +1,5 @@
 import { newId } from '../../ids.ts';
+import type { EndpointRecord, TriggerRecord } from '../endpoint_store.ts';
 import type {
   Append,
   AttemptRecord,
@@ -84,4 +85,34 @@ export function numbersOf(bodies: Record<string, unknown>[], counter: string): u
 
 export function upTo(last: number): number[] {
   return Array.from({ length: last }, (_, index) => index + 1);
+}
+
+export function endpoint(record: Partial<EndpointRecord> = {}): EndpointRecord {
+  return {
+    id: newId('whe'),
+    name: 'backend',
+    url: 'https://backend.example/hook',
+    ordered: false,
+    signatures: ['standard', 'timestamped'],
+    status: 'active',
+    disabledReason: null,
+    secret: 'sealed-1',
+    previousSecret: null,
+    previousUntil: null,
+    failingSince: null,
+    lastSuccessAt: null,
+    createdAt: Date.UTC(2026, 0, 1),
+    ...record,
+  };
+}
+
+export function trigger(record: Partial<TriggerRecord> & { endpointId: string }): TriggerRecord {
+  return {
+    id: newId('trg'),
+    name: 'all of it',
+    eventType: '*',
+    conditions: null,
+    createdAt: Date.UTC(2026, 0, 1),
+    ...record,
+  };
 }

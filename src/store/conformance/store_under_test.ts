@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
-import type { DefaultEndpoint } from '../append.ts';
+import type { DefaultEndpoint } from '../default_endpoint.ts';
+import type { EndpointRecord, TriggerRecord } from '../endpoint_store.ts';
 import type { Append, CallOpening, ClaimedJob, Store } from '../store.ts';
-import { callOpening } from './drafts.ts';
+import { callOpening, endedEvent, endpoint, event, trigger } from './drafts.ts';
 
 export interface ConformanceStoreOptions {
   clock: () => number;
@@ -42,6 +43,28 @@ export class StoreUnderTest {
     const call = callOpening(opening);
     expect(await this.append({ callId: call.id, open: call })).toEqual(['appended']);
     return call.id;
+  }
+
+  /** An endpoint with a trigger on each of these types. */
+  async subscribe(
+    record: Partial<EndpointRecord> = {},
+    ...triggers: (Partial<TriggerRecord> | string)[]
+  ): Promise<string> {
+    const made = endpoint(record);
+    await this.store.createEndpoint(made);
+    for (const one of triggers.length > 0 ? triggers : ['*']) {
+      const wanted = typeof one === 'string' ? { eventType: one } : one;
+      await this.store.createTrigger(trigger({ ...wanted, endpointId: made.id }));
+    }
+    return made.id;
+  }
+
+  /** Events of these types, in an append of their own each. */
+  async happen(callId: string, ...types: string[]): Promise<void> {
+    for (const type of types) {
+      const draft = type === 'call.ended' ? endedEvent() : event(type);
+      expect(await this.append({ callId, lease: 1, events: [draft] })).toEqual(['appended']);
+    }
   }
 
   async sequences(callId: string): Promise<(number | null)[]> {

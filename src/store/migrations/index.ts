@@ -3,10 +3,12 @@ import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator } from 'kysely/migrat
 import { CallwireError } from '../../errors.ts';
 import type { Tables } from '../schema.ts';
 import * as initial from './0001_initial.ts';
+import * as endpoints from './0002_endpoints.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
   '0001_initial': initial,
+  '0002_endpoints': endpoints,
 };
 
 /**

@@ -1,0 +1,52 @@
+import { endpointUrlCheck } from '../src/api/endpoint_address.ts';
+import { databaseCheck, type ReadinessCheck } from '../src/api/readiness.ts';
+import { type RunningApi, startApi } from '../src/api/server.ts';
+import { logger } from '../src/config/log.ts';
+import type { Profiles } from '../src/config/profiles.ts';
+import type { Settings } from '../src/config/settings.ts';
+import type { LiveKitApi } from '../src/telephony/livekit_api.ts';
+import type { RunningRecord } from './record.ts';
+
+const log = logger('api');
+
+/** Below it a key can be guessed; only said, for a local trial may have any. */
+const SHORT_KEY = 16;
+
+/** The worker's HTTP API on its record; `null` with SERVER=off. */
+export async function startHttpApi(
+  settings: Settings,
+  parts: {
+    record: Pick<RunningRecord, 'store' | 'secrets' | 'metrics'>;
+    profiles: Profiles;
+    livekit: LiveKitApi;
+  },
+): Promise<RunningApi | null> {
+  const { enabled, ...server } = settings.server;
+  if (!enabled) return null;
+  const { store, secrets, metrics } = parts.record;
+  const api = await startApi({
+    ...server,
+    store,
+    secrets,
+    metrics,
+    agents: parts.profiles.all,
+    checkUrl: endpointUrlCheck(settings.delivery.allowNetworks),
+    readiness: [databaseCheck(store), livekitCheck(parts.livekit)],
+    log,
+  });
+  if (server.apiKey !== undefined && server.apiKey.length < SHORT_KEY) {
+    log.warn('API_KEY is short enough to be guessed: make it with openssl rand -base64 32');
+  }
+  log.info({ url: api.url }, 'the HTTP API listens');
+  return api;
+}
+
+function livekitCheck(livekit: LiveKitApi): ReadinessCheck {
+  return {
+    name: 'livekit',
+    check: async () => {
+      await livekit.rooms.listRooms(['callwire-readiness-check']);
+      return {};
+    },
+  };
+}

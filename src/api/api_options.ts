@@ -1,0 +1,53 @@
+import type { Logger } from 'pino';
+import type { SecretBox } from '../config/secret_box.ts';
+import type { ApiKeyStore, EndpointStore, RetentionStore } from '../store/endpoint_store.ts';
+import type { CallStore, ContactStore, DeliveryStore, JobStore } from '../store/store.ts';
+import type { Metrics } from './metrics.ts';
+import type { ReadinessCheck } from './readiness.ts';
+
+/** What the API asks of the store. It never appends: only calls write events. */
+export type ApiStore = Omit<CallStore, 'countLiveCalls' | 'listFacts'> &
+  DeliveryStore &
+  EndpointStore &
+  Pick<ApiKeyStore, 'findApiKey'> &
+  Pick<RetentionStore, 'redactCall'> &
+  Pick<
+    ContactStore,
+    'getContact' | 'listContacts' | 'saveContact' | 'updateContact' | 'deleteContact'
+  > &
+  Pick<JobStore, 'nextDueAt'>;
+
+/** An agent as the API shows it; `Profile` fits. */
+export interface ShownAgent {
+  id: string;
+  name: string;
+  /** E.164; none for the default agent. */
+  numbers: readonly string[];
+  model: string;
+  voice: string;
+  language: string;
+}
+
+export interface ApiOptions {
+  store: ApiStore;
+  /** Seals the secrets of endpoints. */
+  secrets: SecretBox;
+  agents: readonly ShownAgent[];
+  /**
+   * Throws where nothing may be sent to this URL: an address inside, plain http outside. Judged
+   * again, on the address really dialled, at each delivery.
+   */
+  checkUrl: (url: URL) => void;
+  readiness: readonly ReadinessCheck[];
+  metrics: Metrics;
+  log: Logger;
+  /** API_KEY: the first key, with every scope. */
+  apiKey: string | undefined;
+  /** Requests a minute and key, 0 = no limit. */
+  writesPerMinute: number;
+  readsPerMinute: number;
+  /** Whether `/api/v1/public/*` is there. */
+  publicApi: boolean;
+  metricsOpen: boolean;
+  publicUrl: string | undefined;
+}

@@ -1,0 +1,21 @@
+import type { ApiApp } from './api_app.ts';
+
+/** The largest body, bytes: far more than any of ours, and nothing that memory would notice. */
+export const MAX_BODY_BYTES = 256 * 1024;
+
+/**
+ * JSON and nothing else (415). An empty body counts as none: many clients send the header with
+ * every request. `__proto__` is dropped like any unknown key.
+ */
+export function installJsonBody(app: ApiApp): void {
+  const parse = app.getDefaultJsonParser('remove', 'remove');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser<string>(
+    'application/json',
+    { parseAs: 'string' },
+    (request, body, done) => {
+      if (body.trim() === '') done(null, undefined);
+      else parse(request, body, done);
+    },
+  );
+}

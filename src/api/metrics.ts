@@ -1,0 +1,97 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { JobHandler } from '../delivery/job_handler.ts';
+import type { DeliveryStore } from '../store/store.ts';
+import type { ApiApp } from './api_app.ts';
+
+/** What `/metrics` says (docs/grafana.json draws it), and where the worker reports to. */
+export interface Metrics {
+  /** In Prometheus' text format. Rejects where a number cannot be asked for. */
+  text(): Promise<string>;
+  readonly contentType: string;
+  requestAnswered(request: {
+    method: string;
+    route: string;
+    status: number;
+    seconds: number;
+  }): void;
+  /** The same handler, its attempts counted by outcome. */
+  counted(handler: JobHandler): JobHandler;
+}
+
+export function createMetrics(sources: {
+  store: Pick<DeliveryStore, 'deliveryBacklog'>;
+  /** Calls of this worker that go on. */
+  liveCalls: () => number;
+}): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+
+  const requests = new Histogram({
+    name: 'callwire_http_request_seconds',
+    help: 'Requests to the HTTP API: how long they took, by route and status.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+    registers,
+  });
+  const attempts = new Counter({
+    name: 'callwire_delivery_attempts_total',
+    help: 'Attempts to deliver, by kind (webhook, crm_write) and outcome (success, retry, final, hold).',
+    labelNames: ['kind', 'outcome'],
+    registers,
+  });
+  new Gauge({
+    name: 'callwire_calls_live',
+    help: 'Calls of this worker that go on.',
+    registers,
+    collect() {
+      this.set(sources.liveCalls());
+    },
+  });
+  const oldest = new Gauge({
+    name: 'callwire_deliveries_oldest_waiting_seconds',
+    help: 'Age of the oldest delivery that waits, 0 with none.',
+    registers,
+  });
+  const waitingNow = new Gauge({
+    name: 'callwire_deliveries_waiting',
+    help: 'Deliveries and CRM writes that wait: for their time, or for a paused endpoint.',
+    registers,
+  });
+
+  return {
+    text: async () => {
+      // Not in a gauge's `collect`: one that sets the other comes too late for the same scrape.
+      const { waiting, oldestAt } = await sources.store.deliveryBacklog();
+      waitingNow.set(waiting);
+      oldest.set(oldestAt === null ? 0 : Math.max(0, (Date.now() - oldestAt) / 1_000));
+      return await registry.metrics();
+    },
+    contentType: registry.contentType,
+    requestAnswered: ({ method, route, status, seconds }) =>
+      requests.observe({ method, route, status }, seconds),
+    counted: (handler) => ({
+      kind: handler.kind,
+      attempt: async (job, signal) => {
+        const outcome = await handler.attempt(job, signal);
+        attempts.inc({ kind: job.kind, outcome: outcome.verdict.kind });
+        return outcome;
+      },
+      result: (job, outcome, end) => handler.result(job, outcome, end),
+    }),
+  };
+}
+
+/** By the route's pattern, never by the path: that would make a series of every id, and of every guess. */
+export function installRequestMetrics(app: ApiApp, metrics: Metrics): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');
+    const seconds = reply.elapsedTime / 1_000;
+    metrics.requestAnswered({ method: request.method, route, status: reply.statusCode, seconds });
+    request.log.debug(
+      { method: request.method, route, status: reply.statusCode, key: request.caller?.keyId },
+      'request answered',
+    );
+    done();
+  });
+}

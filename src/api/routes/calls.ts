@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import type { CallRecord } from '../../store/store.ts';
+import type { ApiApp } from '../api_app.ts';
+import { ApiError, notFound } from '../api_error.ts';
+import type { ApiOptions } from '../api_options.ts';
+import { NextCursor, PageQuery, readPage } from '../page.ts';
+import { ShownCall, shownCall } from '../shown_call.ts';
+import { ShownEvent, shownEvent } from '../shown_event.ts';
+import { ErrorAnswer, IdParams, NoContent } from '../wire.ts';
+
+/** What there is to read of calls. */
+export function callRoutes(app: ApiApp, { store }: ApiOptions): void {
+  const config = { access: 'calls:read' } as const;
+  const tags = ['Calls'];
+  const withEvents = async (call: CallRecord) =>
+    shownCall(call, await store.listCallEvents(call.id));
+
+  app.get(
+    '/calls',
+    {
+      config,
+      schema: {
+        operationId: 'listCalls',
+        summary: 'List calls, newest first',
+        tags,
+        querystring: PageQuery,
+        response: {
+          200: z.object({ calls: z.array(ShownCall), nextCursor: NextCursor }),
+          default: ErrorAnswer,
+        },
+      },
+    },
+    async ({ query }) => {
+      const { items, nextCursor } = await readPage(query, (page) => store.listCalls(page));
+      return { calls: await Promise.all(items.map(withEvents)), nextCursor };
+    },
+  );
+
+  app.get(
+    '/calls/:id',
+    {
+      config,
+      schema: {
+        operationId: 'getCall',
+        summary: 'Show a call',
+        description: 'Also while it goes on; the transcript grows with each finished utterance.',
+        tags,
+        params: IdParams,
+        response: { 200: z.object({ call: ShownCall }), default: ErrorAnswer },
+      },
+    },
+    async ({ params }) => {
+      const call = await store.getCall(params.id);
+      if (!call) throw notFound('call');
+      return { call: await withEvents(call) };
+    },
+  );
+
+  app.get(
+    '/calls/:id/events',
+    {
+      config,
+      schema: {
+        operationId: 'listCallEvents',
+        summary: 'Every event of a call, in order',
+        description:
+          'All of them on one page: every `sequence` without a gap, and the transcript’s events between them.',
+        tags,
+        params: IdParams,
+        response: {
+          200: z.object({ events: z.array(ShownEvent), nextCursor: NextCursor }),
+          default: ErrorAnswer,
+        },
+      },
+    },
+    async ({ params }) => {
+      const [call, events] = await Promise.all([
+        store.getCall(params.id),
+        store.listCallEvents(params.id),
+      ]);
+      if (!call) throw notFound('call');
+      return { events: events.map(shownEvent), nextCursor: null };
+    },
+  );
+
+  app.delete(
+    '/calls/:id/content',
+    {
+      config: { access: 'admin' },
+      schema: {
+        operationId: 'deleteCallContent',
+        summary: 'Delete what a call holds of people',
+        description:
+          'For good: numbers, contact, metadata, transcript, the bodies of its events. Their ids, types, sequences and times stay. What still waits to be delivered is not sent any more, and a replay is answered with 410 `redacted`. Only for a call that has ended (409 `call_not_ended`).',
+        tags,
+        params: IdParams,
+        response: { 204: NoContent, default: ErrorAnswer },
+      },
+    },
+    async ({ params }, reply) => {
+      if (!(await store.redactCall(params.id))) {
+        if (!(await store.getCall(params.id))) throw notFound('call');
+        throw new ApiError('call_not_ended', 'The call goes on: its content is still being made.');
+      }
+      return reply.code(204).send(null);
+    },
+  );
+}

@@ -1,0 +1,202 @@
+import { z } from 'zod';
+import { toE164 } from '../../config/phone_number.ts';
+import type { ContactInput, StoredContact } from '../../store/store.ts';
+import type { ApiApp } from '../api_app.ts';
+import { invalidField, notFound } from '../api_error.ts';
+import type { ApiOptions } from '../api_options.ts';
+import { NextCursor, PageQuery, readPage } from '../page.ts';
+import { ErrorAnswer, IdParams, isoTime, NoContent, Time } from '../wire.ts';
+
+const MAX_FIELDS = 100;
+
+const Phone = z.string().max(40).describe('With its country code; stored as E.164.');
+const Text = z
+  .string()
+  .max(1_000)
+  .nullish()
+  .transform((value) => (value === '' ? null : value));
+const FieldValue = z
+  .union([z.string().max(4_000), z.number(), z.boolean()])
+  .nullable()
+  .transform((value) => (value === null ? '' : String(value)));
+const Details = z.object({
+  name: Text,
+  email: Text,
+  accountStatus: Text,
+  lastInteraction: Text,
+  preferredLanguage: Text,
+  fields: z
+    .record(z.string().min(1).max(100), FieldValue)
+    .refine((fields) => Object.keys(fields).length <= MAX_FIELDS, {
+      error: `must not hold more than ${MAX_FIELDS} fields`,
+    })
+    .nullish()
+    .describe('Whatever else is known; templates read it as `contact.<field>`.'),
+});
+
+const Contact = z
+  .object({
+    id: z.string(),
+    phone: z.string(),
+    name: z.string().nullable(),
+    email: z.string().nullable(),
+    accountStatus: z.string().nullable(),
+    lastInteraction: z.string().nullable(),
+    preferredLanguage: z.string().nullable(),
+    fields: z.record(z.string(), z.string()),
+    createdAt: Time,
+  })
+  .meta({ id: 'Contact' });
+const ContactAnswer = z.object({ contact: Contact });
+
+/** The contacts of the built-in CRM, which calls ask with `CRM_ADAPTER=builtin`. */
+export function contactRoutes(app: ApiApp, { store }: ApiOptions): void {
+  const tags = ['Contacts'];
+
+  app.post(
+    '/contacts',
+    {
+      config: { access: 'calls:write' },
+      schema: {
+        operationId: 'saveContact',
+        summary: 'Add a contact, or update the one with this phone number',
+        description:
+          '201 for a new one, 200 for one that was there; what is left out or null stays as it is, `fields` are merged.',
+        tags,
+        body: Details.extend({ phone: Phone }),
+        response: { 200: ContactAnswer, 201: ContactAnswer, default: ErrorAnswer },
+      },
+    },
+    async ({ body }, reply) => {
+      const { contact, created } = await store.saveContact({
+        phone: e164(body.phone),
+        name: body.name ?? null,
+        email: body.email ?? null,
+        accountStatus: body.accountStatus ?? null,
+        lastInteraction: body.lastInteraction ?? null,
+        preferredLanguage: body.preferredLanguage ?? null,
+        fields: body.fields ?? {},
+      });
+      return reply.code(created ? 201 : 200).send({ contact: shown(contact) });
+    },
+  );
+
+  app.get(
+    '/contacts',
+    {
+      config: { access: 'calls:read' },
+      schema: {
+        operationId: 'listContacts',
+        summary: 'List contacts, newest first',
+        tags,
+        querystring: PageQuery.extend({
+          phone: Phone.optional().describe('Only the one with this number.'),
+          query: z
+            .string()
+            .max(200)
+            .optional()
+            .describe('A part of name, e-mail address or phone number.'),
+        }),
+        response: {
+          200: z.object({ contacts: z.array(Contact), nextCursor: NextCursor }),
+          default: ErrorAnswer,
+        },
+      },
+    },
+    async ({ query }) => {
+      const { phone, query: part } = query;
+      const filters = {
+        ...(phone !== undefined && { phone: e164(phone) }),
+        ...(part && { text: part }),
+      };
+      const { items, nextCursor } = await readPage(query, (page) =>
+        store.listContacts({ ...page, ...filters }),
+      );
+      return { contacts: items.map(shown), nextCursor };
+    },
+  );
+
+  app.get(
+    '/contacts/:id',
+    {
+      config: { access: 'calls:read' },
+      schema: {
+        operationId: 'getContact',
+        summary: 'Show a contact',
+        tags,
+        params: IdParams,
+        response: { 200: ContactAnswer, default: ErrorAnswer },
+      },
+    },
+    async ({ params }) => {
+      const contact = await store.getContact(params.id);
+      if (!contact) throw notFound('contact');
+      return { contact: shown(contact) };
+    },
+  );
+
+  app.patch(
+    '/contacts/:id',
+    {
+      config: { access: 'calls:write' },
+      schema: {
+        operationId: 'updateContact',
+        summary: 'Change a contact',
+        description:
+          'What is left out stays; null or "" empties it. `fields` are merged, "" or null takes one away.',
+        tags,
+        params: IdParams,
+        body: Details.extend({ phone: Phone.optional() }),
+        response: { 200: ContactAnswer, default: ErrorAnswer },
+      },
+    },
+    async ({ params, body }) => {
+      const { phone, fields, ...texts } = body;
+      const patch: Partial<ContactInput> = {
+        ...(phone !== undefined && { phone: e164(phone) }),
+        ...(fields && { fields }),
+      };
+      for (const [name, value] of Object.entries(texts)) {
+        if (value !== undefined) patch[name as keyof typeof texts] = value;
+      }
+      const result = await store.updateContact(params.id, patch);
+      if (result === 'unknown') throw notFound('contact');
+      if (result === 'phone_taken') {
+        throw invalidField('phone', 'is the number of another contact');
+      }
+      return { contact: shown(result) };
+    },
+  );
+
+  app.delete(
+    '/contacts/:id',
+    {
+      config: { access: 'admin' },
+      schema: {
+        operationId: 'deleteContact',
+        summary: 'Delete a contact with its notes and activities',
+        description:
+          'For good. What calls hold of this person is deleted with `DELETE /v1/calls/{id}/content`.',
+        tags,
+        params: IdParams,
+        response: { 204: NoContent, default: ErrorAnswer },
+      },
+    },
+    async ({ params }, reply) => {
+      if (!(await store.deleteContact(params.id))) throw notFound('contact');
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+function e164(phone: string): string {
+  const number = toE164(phone);
+  if (number === null) {
+    throw invalidField('phone', 'must be a phone number with its country code: +15550100000');
+  }
+  return number;
+}
+
+function shown({ createdAt, ...contact }: StoredContact): z.infer<typeof Contact> {
+  return { ...contact, createdAt: isoTime(createdAt) };
+}

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { durationSeconds } from '../events/derived_data.ts';
+import { transcriptText } from '../events/transcript_text.ts';
+import { END_REASONS, OUTCOMES } from '../events/vocabulary.ts';
+import type { CallRecord, StoredEvent } from '../store/store.ts';
+import { isoTime, Time } from './wire.ts';
+
+export const ShownCall = z
+  .object({
+    id: z.string(),
+    status: z.enum(['scheduled', 'queued', 'dialing', 'ringing', 'active', 'ended']),
+    direction: z.enum(['inbound', 'outbound']),
+    from: z.string().nullable().describe('E.164; `null` for an anonymous caller.'),
+    to: z.string(),
+    agentId: z.string(),
+    outcome: z.enum(OUTCOMES).nullable().describe('`null` until `call.completed`.'),
+    endReason: z.enum(END_REASONS).nullable(),
+    durationSeconds: z.number().describe('From the answer to the end.'),
+    transcript: z.string().describe('A line for each utterance: `Agent: …` or `Caller: …`.'),
+    transcriptItems: z.array(
+      z.object({ role: z.enum(['agent', 'caller']), text: z.string(), timestamp: Time }),
+    ),
+    extraction: z.record(z.string(), z.unknown()).nullable(),
+    recordingUrl: z.string().nullable(),
+    recordingExpiresAt: Time.nullable(),
+    costBreakdown: z
+      .object({
+        model: z.number(),
+        transcription: z.number(),
+        telephony: z.number(),
+        recording: z.number(),
+        totalCost: z.number(),
+      })
+      .nullable()
+      .describe('US dollars; `null` where it is not known.'),
+    contact: z.object({
+      id: z.string().nullable(),
+      name: z.string().nullable(),
+      phone: z.string().nullable(),
+    }),
+    metadata: z.record(z.string(), z.unknown()),
+    gate: z
+      .unknown()
+      .describe('What was checked before an outbound call was dialled; else `null`.'),
+    createdAt: Time,
+    answeredAt: Time.nullable(),
+    endedAt: Time.nullable(),
+  })
+  .meta({ id: 'Call' });
+
+/** A call as the API shows it: its row, and what its events add. */
+export function shownCall(
+  call: CallRecord,
+  events: readonly StoredEvent[],
+): z.infer<typeof ShownCall> {
+  const spoken = events.filter(({ type }) => type === 'transcript.final').filter(isUtterance);
+  const completed = dataOf(events.findLast(({ type }) => type === 'call.completed'));
+  const { data: { outcome = null, extraction = null } = {} } = Completed.safeParse(completed);
+  return {
+    id: call.id,
+    status: call.state,
+    direction: call.direction,
+    from: call.from,
+    to: call.to,
+    agentId: call.agentId,
+    outcome,
+    endReason: EndReason.safeParse(call.endReason).data ?? null,
+    durationSeconds: durationSeconds(call),
+    transcript: transcriptText(spoken),
+    transcriptItems: spoken.map((event) => ({
+      ...Utterance.parse(dataOf(event)),
+      timestamp: isoTime(event.time),
+    })),
+    extraction,
+    recordingUrl: null,
+    recordingExpiresAt: null,
+    costBreakdown: null,
+    contact: call.contact,
+    metadata: call.metadata,
+    gate: null,
+    createdAt: isoTime(call.createdAt),
+    answeredAt: isoTime(call.answeredAt),
+    endedAt: isoTime(call.endedAt),
+  };
+}
+
+const EndReason = z.enum(END_REASONS);
+const Utterance = z.object({ role: z.enum(['agent', 'caller']), text: z.string() });
+const Completed = z.object({
+  outcome: z.enum(OUTCOMES),
+  extraction: z.record(z.string(), z.unknown()).nullable(),
+});
+
+/** What was deleted leaves an event without words behind. */
+function isUtterance(event: StoredEvent): boolean {
+  return Utterance.safeParse(dataOf(event)).success;
+}
+
+function dataOf(event: StoredEvent | undefined): unknown {
+  return event && (JSON.parse(event.body) as { data?: unknown }).data;
+}

@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { InjectOptions } from 'fastify';
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import { createSecretBox, type SecretBox } from '../../config/secret_box.ts';
+import { CallwireError } from '../../errors.ts';
+import { eventComposer } from '../../events/composer.ts';
+import type { ApiScope } from '../../store/endpoint_store.ts';
+import { openSqliteStore } from '../../store/sqlite_store.ts';
+import type { Store } from '../../store/store.ts';
+import type { ApiApp } from '../api_app.ts';
+import { newApiKey } from '../api_key.ts';
+import type { ApiOptions } from '../api_options.ts';
+import { createMetrics } from '../metrics.ts';
+import { databaseCheck } from '../readiness.ts';
+import { buildApi } from '../server.ts';
+
+/** Made up; the environment's. */
+export const API_KEY = 'a-made-up-key-of-the-environment';
+
+export interface TestApi {
+  app: ApiApp;
+  options: ApiOptions;
+  store: Store;
+  secrets: SecretBox;
+  /** What was logged, as JSON lines. */
+  logged: string[];
+  /** With the environment's key, unless told otherwise (`null`: none). */
+  request(
+    method: InjectOptions['method'],
+    url: string,
+    options?: { body?: unknown; key?: string | null; headers?: Record<string, string> },
+    // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of a body
+  ): Promise<{ status: number; body: any; headers: Record<string, unknown> }>;
+  makeKey(...scopes: ApiScope[]): Promise<string>;
+}
+
+/** The API on a store of its own, gone with the test. Hosts that end in `.private` are refused. */
+export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<TestApi> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'callwire-api-'));
+  const store = await openSqliteStore({
+    dataDir,
+    composer: eventComposer,
+    defaultEndpoint: { perEvent: false },
+  });
+  const secrets = createSecretBox({ current: randomBytes(32), previous: [] });
+  const logged: string[] = [];
+  const options: ApiOptions = {
+    store,
+    secrets,
+    agents: [AGENT],
+    checkUrl: ({ hostname }) => {
+      if (!hostname.endsWith('.private')) return;
+      throw new CallwireError('DELIVERY_ADDRESS_REFUSED', 'The host is a private address.');
+    },
+    readiness: [databaseCheck(store)],
+    metrics: createMetrics({ store, liveCalls: () => 3 }),
+    log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
+    apiKey: API_KEY,
+    writesPerMinute: 0,
+    readsPerMinute: 0,
+    publicApi: true,
+    metricsOpen: false,
+    publicUrl: undefined,
+    ...overrides,
+  };
+  const app = await buildApi(options);
+  onTestFinished(async () => {
+    await app.close();
+    await store.close();
+    await rm(dataDir, { recursive: true });
+  });
+  return {
+    app,
+    options,
+    store,
+    secrets,
+    logged,
+    request: async (method, url, { body, key = API_KEY, headers = {} } = {}) => {
+      const answer = await app.inject({
+        ...(method && { method }),
+        url,
+        headers: { ...(key !== null && { authorization: `Bearer ${key}` }), ...headers },
+        ...(body !== undefined && { payload: body as object }),
+      });
+      const isJson = String(answer.headers['content-type']).includes('json');
+      return {
+        status: answer.statusCode,
+        body: isJson ? answer.json() : answer.payload,
+        headers: answer.headers,
+      };
+    },
+    makeKey: async (...scopes) => {
+      const { key, record } = newApiKey({ name: 'test', scopes });
+      await store.createApiKey(record);
+      return key;
+    },
+  };
+}
+
+export const AGENT = {
+  id: 'receptionist',
+  name: 'Front desk',
+  numbers: ['+15550100000'],
+  model: 'gpt-realtime',
+  voice: 'marin',
+  language: 'en',
+};

@@ -1,0 +1,111 @@
+import type { Transaction } from 'kysely';
+import { DEFAULT_ENDPOINT_ID, type DefaultEndpoint } from './default_endpoint.ts';
+import type { TriggerRecord } from './endpoint_store.ts';
+import type { EventComposer } from './event_composer.ts';
+import type { Tables } from './schema.ts';
+import type { EventDraft } from './store.ts';
+import { conditionsOf } from './triggers.ts';
+
+/** One delivery to be made. */
+export interface Recipient {
+  target: string;
+  /** Whether the API made the endpoint; only then it can be ordered. */
+  made: boolean;
+  ordered: boolean;
+}
+
+interface FanOutOptions {
+  composer: EventComposer;
+  /** The endpoint of the environment, `null` while none is configured. */
+  defaultEndpoint: DefaultEndpoint | null;
+}
+
+interface Subscription {
+  eventType: string;
+  conditions: TriggerRecord['conditions'];
+  endpointId: string;
+  ordered: boolean;
+}
+
+/**
+ * Who gets an event. Triggers are read in the transaction that appends it, so that one made before
+ * the append counts and one made behind it does not; nothing is kept from one transaction to the
+ * next. A batch asks once for each type in it.
+ *
+ * However many triggers of an endpoint match, it gets one delivery. Paused and disabled endpoints
+ * get theirs too: they wait (`jobs.ts`).
+ */
+export class FanOut {
+  readonly #trx: Transaction<Tables>;
+  readonly #composer: EventComposer;
+  readonly #defaultEndpoint: DefaultEndpoint | null;
+  readonly #byType = new Map<string, readonly Subscription[]>();
+
+  constructor(trx: Transaction<Tables>, { composer, defaultEndpoint }: FanOutOptions) {
+    this.#trx = trx;
+    this.#composer = composer;
+    this.#defaultEndpoint = defaultEndpoint;
+  }
+
+  /** `data` is what the event's body says, which conditions are judged by. */
+  async recipientsOf(draft: EventDraft, data: Record<string, unknown>): Promise<Recipient[]> {
+    const audience = this.#composer.audienceOf(draft);
+    if (audience.kind === 'endpoint') return await this.#endpoint(audience.id);
+    const recipients: Recipient[] = [];
+    if (audience.star && audience.except !== DEFAULT_ENDPOINT_ID) {
+      recipients.push(...this.#default(draft.type));
+    }
+    const told = new Set([audience.except]);
+    for (const { endpointId, eventType, conditions, ordered } of await this.#named(draft.type)) {
+      if (told.has(endpointId) || (eventType === '*' && !audience.star)) continue;
+      if (!fits(conditions, data)) continue;
+      told.add(endpointId);
+      recipients.push({ target: endpointId, made: true, ordered });
+    }
+    return recipients;
+  }
+
+  #default(type: string): Recipient[] {
+    if (this.#defaultEndpoint === null) return [];
+    const path = this.#defaultEndpoint.perEvent ? `:${type.split('.', 1)[0]}` : '';
+    return [{ target: `${DEFAULT_ENDPOINT_ID}${path}`, made: false, ordered: false }];
+  }
+
+  async #endpoint(id: string): Promise<Recipient[]> {
+    const row = await this.#trx
+      .selectFrom('endpoints')
+      .select('ordered')
+      .where('id', '=', id)
+      .executeTakeFirst();
+    return row === undefined ? [] : [{ target: id, made: true, ordered: row.ordered === 1 }];
+  }
+
+  async #named(type: string): Promise<readonly Subscription[]> {
+    const known = this.#byType.get(type);
+    if (known !== undefined) return known;
+    const rows = await this.#trx
+      .selectFrom('triggers')
+      .innerJoin('endpoints', 'endpoints.id', 'triggers.endpoint_id')
+      .select(['triggers.event_type', 'triggers.conditions', 'endpoints.id', 'endpoints.ordered'])
+      .where('triggers.event_type', 'in', ['*', type])
+      .orderBy('triggers.id')
+      .execute();
+    const subscriptions = rows.map((row) => ({
+      eventType: row.event_type,
+      conditions: conditionsOf(row.conditions),
+      endpointId: row.id,
+      ordered: row.ordered === 1,
+    }));
+    this.#byType.set(type, subscriptions);
+    return subscriptions;
+  }
+}
+
+/** Every field has to be there with one of its values; numbers and booleans count as their text. */
+function fits(conditions: TriggerRecord['conditions'], data: Record<string, unknown>): boolean {
+  return Object.entries(conditions ?? {}).every(([field, accepted]) => {
+    const value = Object.hasOwn(data, field) ? data[field] : undefined;
+    const comparable = ['string', 'number', 'boolean'].includes(typeof value);
+    return comparable && accepted.includes(String(value));
+  });
+}

@@ -1,0 +1,25 @@
+import type { Selectable, Transaction } from 'kysely';
+import { BLOCKED, isBehindAnother } from './ordered_deliveries.ts';
+import type { JobTable, Tables } from './schema.ts';
+
+export type NewJob = Pick<
+  Selectable<JobTable>,
+  'id' | 'kind' | 'target' | 'call_id' | 'event_id' | 'body' | 'sequence'
+> & {
+  /** Whether its target takes the events of a call in their order. */
+  ordered: boolean;
+};
+
+/** A job that is due at once, or as soon as those before it have ended. A known id changes nothing. */
+export async function insertJob(
+  trx: Transaction<Tables>,
+  { ordered, ...job }: NewJob,
+  now: number,
+): Promise<void> {
+  const blocked = ordered && (await isBehindAnother(trx, job));
+  await trx
+    .insertInto('jobs')
+    .values({ ...job, state: 'waiting', next_at: blocked ? BLOCKED : now, created_at: now })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
+}

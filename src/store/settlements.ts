@@ -1,0 +1,46 @@
+import type { Transaction } from 'kysely';
+import { CallwireError } from '../errors.ts';
+import { type AppendOptions, appendBatch } from './append.ts';
+import { judgeEndpoint } from './endpoint_health.ts';
+import { settleJob } from './jobs.ts';
+import type { Tables } from './schema.ts';
+import type { Append, AppendResult, Settlement } from './store.ts';
+
+export interface SettlementOptions extends AppendOptions {
+  /** An endpoint that has only failed for this long is disabled. Milliseconds. */
+  endpointDisableAfterMs: number;
+}
+
+/**
+ * Writes results inside `trx`, one by one: what each appends depends on whether its claim held.
+ * Returns whether there are new jobs.
+ */
+export async function settleJobs(
+  trx: Transaction<Tables>,
+  settlements: readonly Settlement[],
+  options: SettlementOptions,
+): Promise<boolean> {
+  let madeJobs = false;
+  for (const settlement of settlements) {
+    const now = options.clock();
+    const job = await settleJob(trx, settlement, now);
+    if (job === null) continue;
+    const appends: Append[] = settlement.append === undefined ? [] : [settlement.append];
+    if (settlement.counts !== false) {
+      const disableAfterMs = options.endpointDisableAfterMs;
+      const disabled = await judgeEndpoint(trx, job, settlement, { now, disableAfterMs });
+      if (disabled !== null) appends.push({ callId: null, events: [disabled] });
+    }
+    if (appends.length === 0) continue;
+    const appended = await appendBatch(trx, appends, options);
+    for (const result of appended.results) refuseUnlessAppended(result);
+    madeJobs ||= appended.madeJobs;
+  }
+  return madeJobs;
+}
+
+function refuseUnlessAppended(result: AppendResult): void {
+  if (result.status === 'appended') return;
+  const reason = result.status === 'fenced' ? 'fenced' : `${result.code}: ${result.message}`;
+  throw new CallwireError('STORE_APPEND_REFUSED', `A settlement's append was refused (${reason})`);
+}
