@@ -69,7 +69,8 @@ export class Caller {
 
   /** Waits for the end of the model's next utterance, and the moment of silence behind it. */
   async hearsEnd(): Promise<void> {
-    await this.#tone(END_HZ);
+    // Nothing else sounds like it: three packets are enough on a machine that drops some.
+    await this.#tone(END_HZ, 60);
     await this.call.heard.waitForSilence({ forMs: 100, deadlineMs: DEADLINE_MS });
     this.#listenedUntil = performance.now();
   }
