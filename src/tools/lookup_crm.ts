@@ -72,15 +72,13 @@ export function lookupCrm(context: ToolContext): Tool<typeof parameters> {
       '"looking_up" means that the result comes in a moment: go on talking meanwhile. ' +
       '"not_allowed": only the record of the number they call from may be read.',
     parameters,
-    async run({ phone }, { toolCallId }) {
+    run({ phone }, { toolCallId }) {
       const result = lookUp(phone || undefined);
-      await context.record({
-        toolCallId,
-        name: 'lookup_crm',
-        arguments: phone ? { phone } : {},
-        result,
-      });
-      return { result };
+      // Nothing hangs on this record, unlike on that of a note: the answer does not wait for it.
+      context
+        .record({ toolCallId, name: 'lookup_crm', arguments: phone ? { phone } : {}, result })
+        .catch((error: unknown) => context.log.warn({ err: error }, 'a look-up is not recorded'));
+      return Promise.resolve({ result });
     },
   };
 }
