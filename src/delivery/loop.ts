@@ -65,6 +65,11 @@ const FAILING_PER_TARGET = 2;
 /** While a target is at its limit, its overdue jobs hide from `nextDueAt` what others have due. */
 const BLOCKED_POLL_MS = 500;
 const STORE_RETRY_MS = 1000;
+/**
+ * Between a commit with jobs and the claim. The tools of one model turn append one after the other,
+ * and a claim in between made the next one wait (tool call → result p50 21 → 13 ms with this pause).
+ */
+const GATHER_MS = 10;
 
 interface Running {
   controller: AbortController;
@@ -90,6 +95,7 @@ export class DeliveryLoop {
   /** Ends the current wait; a wake-up that comes before the wait is remembered. */
   #wake = () => {};
   #woken = false;
+  #gathering: NodeJS.Timeout | undefined;
 
   constructor(options: DeliveryLoopOptions) {
     this.#store = options.store;
@@ -107,7 +113,7 @@ export class DeliveryLoop {
   start(): void {
     if (this.#state !== 'stopped') return;
     this.#state = 'running';
-    this.#unsubscribe = this.#store.onJobs(() => this.#wakeUp());
+    this.#unsubscribe = this.#store.onJobs(() => this.#wakeSoon());
     this.#claiming = this.#claimWhileRunning();
   }
 
@@ -121,6 +127,7 @@ export class DeliveryLoop {
     if (this.#state === 'stopped') return;
     if (this.#state === 'running') this.#state = 'draining';
     this.#unsubscribe();
+    clearTimeout(this.#gathering);
     this.#wakeUp();
     await within(deadlineMs, this.#idle());
     this.#state = 'aborting';
@@ -257,6 +264,13 @@ export class DeliveryLoop {
       this.#log.error({ err: error, job: job.id, kind: job.kind }, 'a job handler threw');
       return {};
     }
+  }
+
+  #wakeSoon(): void {
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined;
+      this.#wakeUp();
+    }, GATHER_MS);
   }
 
   #wakeUp(): void {
