@@ -1,8 +1,19 @@
-import { Listr } from 'listr2';
+import { Listr, type ListrBaseClassOptions, PRESET_TIMER } from 'listr2';
 import { PROGRAM_SOURCES, type StackPrograms } from './programs.ts';
 
 /** How often a log without a terminal hears of a build. */
 const PLAIN_INTERVAL_MS = 15_000;
+
+/** @internal How the builds are shown; plain lines where there is no terminal. */
+export function progressOptions(): ListrBaseClassOptions<unknown, 'default', 'simple'> {
+  return {
+    fallbackRenderer: 'simple',
+    // The preset brings a `format`, without which listr2 throws on a terminal when a task is done.
+    rendererOptions: { timer: { ...PRESET_TIMER, condition: true, field: asMinutes } },
+    // Its own handler would end the process before what was started is stopped.
+    registerSignalListeners: false,
+  };
+}
 
 /**
  * Makes sure that everything a stack runs is there, with a line for each program that is missing
@@ -30,12 +41,7 @@ export async function prepareStack({ signal }: { signal: AbortSignal }): Promise
       });
     },
   }));
-  await new Listr(tasks, {
-    fallbackRenderer: 'simple',
-    rendererOptions: { timer: { condition: true, field: asMinutes } },
-    // Its own handler would end the process before what was started is stopped.
-    registerSignalListeners: false,
-  }).run();
+  await new Listr(tasks, progressOptions()).run();
   return programs as StackPrograms;
 }
 

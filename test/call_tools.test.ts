@@ -13,8 +13,10 @@ silence: { prompt_after_s: 0, hang_up_after_s: 0 }
 const ADA = '+15550106089';
 const STRANGER = '+15550106088';
 
+/** In the order of the calls: a tool that promises durability answers later than one that does not. */
 function resultsOf(session: SessionLog): unknown[] {
-  return session.toolResults.map(({ output }) => JSON.parse(output));
+  const outputs = new Map(session.toolResults.map(({ callId, output }) => [callId, output]));
+  return session.toolCalls.map(({ callId }) => JSON.parse(outputs.get(callId) ?? 'null'));
 }
 
 describe('the tools of the model', () => {

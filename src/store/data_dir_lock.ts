@@ -77,8 +77,7 @@ function holdLock(dataDir: string): Database.Database {
       : 'another process';
     throw new CallwireError('DATA_DIR_LOCKED', `${dataDir} is in use by ${who}.`, {
       remedy:
-        'Stop that process, or start this one with another DATA_DIR. SQLite belongs to one ' +
-        'process; many machines share a Postgres (DATABASE_URL).',
+        'Stop that process, or start this one with another DATA_DIR: it belongs to one process.',
     });
   }
 }
