@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import Database from 'better-sqlite3';
 import { CallwireError } from '../errors.ts';
 import { fromWireError } from './error_wire.ts';
 import { remoteStore } from './remote_store.ts';
@@ -19,12 +20,22 @@ export async function startStoreThread(
   data: StoreThreadData,
   onLost: (error: CallwireError) => void = () => {},
 ): Promise<Store> {
+  pinNativeModule();
   const thread = new StoreThread(new Worker(entry, { name: 'store', workerData: data }), onLost);
   await thread.opened;
   return remoteStore(
     (method, args) => thread.send((n) => ({ t: 'call', n, method, args })),
     thread,
   );
+}
+
+/**
+ * Loads SQLite's native module into the main thread as well. Where only the store's thread has it,
+ * it is unloaded with that thread, under whatever still runs of it: a SIGSEGV at the thread's end,
+ * seen once in some twenty runs.
+ */
+function pinNativeModule(): void {
+  new Database(':memory:').close();
 }
 
 class StoreThread {
