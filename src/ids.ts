@@ -12,7 +12,8 @@ export type IdPrefix =
   | 'note'
   | 'msg'
   | 'fct'
-  | 'key';
+  | 'key'
+  | 'sup';
 
 export type Id<P extends IdPrefix> = `${P}_${string}`;
 export type CallId = Id<'call'>;

@@ -72,6 +72,7 @@ export function createMetrics(sources: {
       requests.observe({ method, route, status }, seconds),
     counted: (handler) => ({
       kind: handler.kind,
+      ...(handler.schedule && { schedule: handler.schedule }),
       attempt: async (job, signal) => {
         const outcome = await handler.attempt(job, signal);
         attempts.inc({ kind: job.kind, outcome: outcome.verdict.kind });

@@ -1,8 +1,11 @@
 import type { Append, AttemptRecord, ClaimedJob, JobKind } from '../store/store.ts';
+import type { RetrySchedule } from './retry_schedule.ts';
 
 /** How one kind of job is done. The loop knows schedules, claims and settlements; this knows the wire. */
 export interface JobHandler {
   readonly kind: JobKind;
+  /** When its jobs are tried again. (Default: the loop's, that of deliveries) */
+  readonly schedule?: RetrySchedule;
   /** Tries once. Never rejects; bounded by its own deadline and by `signal` (shutdown). */
   attempt(job: ClaimedJob, signal: AbortSignal): Promise<AttemptOutcome>;
   /** What the ledger learns of the job's end; `null` when nothing. */

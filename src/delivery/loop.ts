@@ -39,6 +39,7 @@ import { SettlementWriter } from './settlement_writer.ts';
 export interface DeliveryLoopOptions {
   store: Pick<Store, 'claimJobs' | 'settleJobs' | 'nextDueAt' | 'onJobs'>;
   handlers: readonly JobHandler[];
+  /** Of handlers without one of their own. */
   schedule: RetrySchedule;
   log: Logger;
   /** The wall clock, milliseconds (Default: `Date.now`) */
@@ -243,8 +244,8 @@ export class DeliveryLoop {
     if (verdict.kind === 'success') {
       return { ...settlement, next: { state: 'done' }, ...this.#append(job, outcome, 'done') };
     }
-    const delayMs =
-      verdict.kind === 'retry' ? this.#schedule.delayAfter(job.attempt, verdict) : null;
+    const schedule = this.#handlers.get(job.kind)?.schedule ?? this.#schedule;
+    const delayMs = verdict.kind === 'retry' ? schedule.delayAfter(job.attempt, verdict) : null;
     if (delayMs !== null) {
       return { ...settlement, next: { state: 'retry', at: now + delayMs } };
     }

@@ -26,6 +26,10 @@ const CALL: CallRecord = {
   endedAt: 72_400,
   endReason: 'caller_hung_up',
   usage: null,
+  apiKeyId: null,
+  outbound: null,
+  outcome: null,
+  costMicrousd: null,
 };
 
 function input(type: string, data: Record<string, unknown>, rest: Partial<ComposeInput> = {}) {

@@ -142,6 +142,10 @@ const EXAMPLE_CALL = {
   endedAt: Date.UTC(2026, 2, 1, 10, 2, 10),
   endReason: 'caller_hung_up',
   usage: null,
+  apiKeyId: null,
+  outbound: null,
+  outcome: null,
+  costMicrousd: null,
 } satisfies CallRecord;
 
 const OUTBOUND_ONLY: ReadonlySet<EventType> = new Set(['call.initiated', 'call.ringing']);

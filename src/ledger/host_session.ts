@@ -60,6 +60,12 @@ export const ADMIN_METHODS = [
   'revokeApiKey',
   'redactCall',
   'prune',
+  'addSuppression',
+  'importSuppressions',
+  'getSuppression',
+  'listSuppressions',
+  'deleteSuppression',
+  'getRecording',
 ] as const satisfies readonly (keyof Store)[];
 
 /** Unanswered appends of one client at which its socket is read no further. */

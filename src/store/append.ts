@@ -1,16 +1,25 @@
 import { sql, type Transaction } from 'kysely';
 import { newId } from '../ids.ts';
 import { refusalOf, refused } from './append_refusal.ts';
-import { deriveFromEvent, deriveFromFact, openedCall } from './call_derivation.ts';
+import {
+  deriveFromComposed,
+  deriveFromEvent,
+  deriveFromFact,
+  openedCall,
+} from './call_derivation.ts';
 import { callFromRow, callToRow, derivedColumns } from './call_row.ts';
 import type { DefaultEndpoint } from './default_endpoint.ts';
 import type { CallHistory, EventComposer } from './event_composer.ts';
 import { callHistory } from './event_log.ts';
 import { FanOut } from './fan_out.ts';
 import { insertJob, type NewJob } from './new_jobs.ts';
+import { refusalOfAcceptance, rememberIdempotency } from './outbound_calls.ts';
+import type { CallAcceptance } from './outbound_store.ts';
+import { insertRecording } from './recordings.ts';
 import type { Tables } from './schema.ts';
 import { slices } from './slices.ts';
 import type { Append, AppendResult, CallRecord, EventDraft, FactDraft, JobDraft } from './store.ts';
+import { importSuppressions, isSuppressed } from './suppressions.ts';
 
 export interface AppendOptions {
   composer: EventComposer;
@@ -117,7 +126,8 @@ class BatchWriter {
       if (entry.open.id !== entry.callId) {
         return refused('APPEND_INVALID', 'The opening is of another call.');
       }
-      await this.#open(entry.open);
+      const refusal = await this.#open(entry.open, entry.accept);
+      if (refusal !== null) return refusal;
     }
     const redacted = entry.callId !== null && this.#redacted.has(entry.callId);
     for (const fact of redacted ? [] : (entry.facts ?? [])) {
@@ -134,13 +144,25 @@ class BatchWriter {
       }
       await this.#addJob(job, entry.callId);
     }
+    if (entry.suppressions) await importSuppressions(this.#trx, entry.suppressions);
+    if (entry.recording && !redacted) await insertRecording(this.#trx, entry.recording);
     return APPENDED;
   }
 
-  async #open(opening: NonNullable<Append['open']>): Promise<void> {
-    const call = openedCall(opening, this.#now + this.#options.openLeaseMs);
+  async #open(
+    opening: NonNullable<Append['open']>,
+    accept: CallAcceptance | undefined,
+  ): Promise<AppendResult | null> {
+    const refusal = accept && (await refusalOfAcceptance(this.#trx, opening, accept));
+    if (refusal) return refusal;
+    const call = openedCall(opening, {
+      leaseUntil: this.#now + this.#options.openLeaseMs,
+      apiKeyId: accept?.apiKeyId ?? null,
+    });
     await this.#trx.insertInto('calls').values(callToRow(call)).execute();
+    if (accept) await rememberIdempotency(this.#trx, call.id, accept, this.#now);
     this.#calls.set(call.id, call);
+    return null;
   }
 
   async #appendFact(callId: string, fact: FactDraft): Promise<void> {
@@ -177,6 +199,10 @@ class BatchWriter {
         ? APPENDED
         : refused('CALL_ALREADY_ENDED', 'The call has its call.ended.');
     }
+    const dials = draft.type === 'call.started' && before?.direction === 'outbound';
+    if (dials && (await isSuppressed(this.#trx, before.to))) {
+      return refused('CALL_SUPPRESSED', 'The number has been put on the suppression list.');
+    }
 
     const call = before === null ? null : count(deriveFromEvent(before, draft), kind.counter);
     const sequence = call !== null && kind.counter === 'sequence' ? call.sequence : null;
@@ -211,7 +237,7 @@ class BatchWriter {
       .execute();
     this.#eventIds.add(draft.id);
     this.#entryEventIds.push(draft.id);
-    if (call !== null) this.#update(call);
+    if (call !== null) this.#update(deriveFromComposed(call, draft.type, composed.data));
     if (redacted) return APPENDED;
     for (const recipient of await this.#fanOut.recipientsOf(draft, composed.data)) {
       await this.#insertJob({
@@ -242,6 +268,7 @@ class BatchWriter {
       body: JSON.stringify(job.body),
       sequence: null,
       ordered: false,
+      ...(job.dueAt !== undefined && { dueAt: job.dueAt }),
     });
   }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CallOpening, CallRecord, EventDraft, FactDraft } from './store.ts';
+import type { CallOpening, CallRecord, EventDraft, FactDraft, OutboundDetails } from './store.ts';
 
 /**
  * How a call's row follows from what was appended, in the append's transaction:
@@ -7,13 +7,14 @@ import type { CallOpening, CallRecord, EventDraft, FactDraft } from './store.ts'
  *     (open) ─▶ ringing ──call.answered──▶ active
  *                  └─────────call.ended──────┴──▶ ended
  *
- * An outbound call stands in `scheduled → queued` before that, and in `dialing` from
- * `call.started` (the agent has joined) to `call.ringing` (the far phone rings).
+ * An outbound call stands in `scheduled → queued` before that (`outbound_store.ts`), and in `dialing`
+ * from `call.started` (the agent has joined) to `call.ringing` (the far phone rings).
  * `ended` is final: whatever is appended behind it (results of jobs, what a spool still held)
  * changes neither state nor times. A context that arrives late replaces an earlier one, and the
  * last totals of a session's usage count.
  */
 export function deriveFromEvent(call: CallRecord, draft: EventDraft): CallRecord {
+  if (draft.type === 'call.completed') return { ...call, outcome: String(draft.data.outcome) };
   if (call.state === 'ended') return call;
   switch (draft.type) {
     case 'call.started':
@@ -36,6 +37,19 @@ export function deriveFromEvent(call: CallRecord, draft: EventDraft): CallRecord
       return call;
   }
 }
+
+/** What only the composed event knows: the cost, which follows from usage, duration and prices. */
+export function deriveFromComposed(
+  call: CallRecord,
+  type: string,
+  data: Record<string, unknown>,
+): CallRecord {
+  if (type !== 'call.ended') return call;
+  const total = Cost.safeParse(data.cost).data?.total;
+  return total === undefined ? call : { ...call, costMicrousd: Math.round(total * 1_000_000) };
+}
+
+const Cost = z.object({ total: z.number().nonnegative() });
 
 /** @throws ZodError when a `context` fact is not of the shape that `FactDraft` documents. */
 export function deriveFromFact(call: CallRecord, fact: FactDraft): CallRecord {
@@ -62,12 +76,16 @@ export function deriveFromFact(call: CallRecord, fact: FactDraft): CallRecord {
  * @throws ZodError when a field is longer than an event can carry many times over: `call.ended`
  * repeats all of them and must always fit its 64 KB.
  */
-export function openedCall(opening: CallOpening, leaseUntil: number): CallRecord {
+export function openedCall(
+  opening: CallOpening,
+  { leaseUntil, apiKeyId = null }: { leaseUntil: number; apiKeyId?: string | null },
+): CallRecord {
   const { id, direction, from, to, agentId, room, metadata, time } = Opening.parse(opening);
+  const outbound = direction === 'outbound' ? (opening.outbound ?? NOTHING_SAID) : null;
   return {
     id,
     direction,
-    state: direction === 'inbound' ? 'ringing' : 'queued',
+    state: outbound === null ? 'ringing' : outbound.scheduledFor === null ? 'queued' : 'scheduled',
     from,
     to,
     agentId,
@@ -85,8 +103,20 @@ export function openedCall(opening: CallOpening, leaseUntil: number): CallRecord
     endedAt: null,
     endReason: null,
     usage: null,
+    apiKeyId,
+    outbound,
+    outcome: null,
+    costMicrousd: null,
   };
 }
+
+const NOTHING_SAID: OutboundDetails = {
+  variables: {},
+  scheduledFor: null,
+  gate: {},
+  consentRecordId: null,
+  followsCallId: null,
+};
 
 const MAX_METADATA_BYTES = 16 * 1024;
 const Short = z.string().max(256);

@@ -1,6 +1,6 @@
 import type { Insertable, Selectable } from 'kysely';
 import type { CallTable } from './schema.ts';
-import type { CallRecord } from './store.ts';
+import type { CallRecord, OutboundDetails } from './store.ts';
 
 export function callFromRow(row: Selectable<CallTable>): CallRecord {
   return {
@@ -28,6 +28,22 @@ export function callFromRow(row: Selectable<CallTable>): CallRecord {
     endedAt: row.ended_at,
     endReason: row.end_reason,
     usage: row.usage === null ? null : (JSON.parse(row.usage) as Record<string, unknown>),
+    apiKeyId: row.api_key_id,
+    outbound: row.direction === 'outbound' ? outboundFromRow(row) : null,
+    outcome: row.outcome,
+    costMicrousd: row.cost_microusd,
+  };
+}
+
+function outboundFromRow(row: Selectable<CallTable>): OutboundDetails {
+  const object = (text: string | null) =>
+    text === null ? {} : (JSON.parse(text) as Record<string, unknown>);
+  return {
+    variables: object(row.variables),
+    scheduledFor: row.scheduled_for,
+    gate: object(row.gate),
+    consentRecordId: row.consent_record_id,
+    followsCallId: row.follows_call_id,
   };
 }
 
@@ -43,6 +59,12 @@ export function callToRow(call: CallRecord): Insertable<CallTable> {
     lease: call.lease,
     lease_until: call.leaseUntil,
     created_at: call.createdAt,
+    api_key_id: call.apiKeyId,
+    variables: call.outbound && JSON.stringify(call.outbound.variables),
+    scheduled_for: call.outbound?.scheduledFor ?? null,
+    gate: call.outbound && JSON.stringify(call.outbound.gate),
+    consent_record_id: call.outbound?.consentRecordId ?? null,
+    follows_call_id: call.outbound?.followsCallId ?? null,
     ...derivedColumns(call),
   };
 }
@@ -61,5 +83,7 @@ export function derivedColumns(call: CallRecord) {
     ended_at: call.endedAt,
     end_reason: call.endReason,
     usage: call.usage === null ? null : JSON.stringify(call.usage),
+    outcome: call.outcome,
+    cost_microusd: call.costMicrousd,
   };
 }

@@ -2,10 +2,14 @@ import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { CallwireError } from '../errors.ts';
 import { type EventId, newId } from '../ids.ts';
 import { DEFAULT_ENDPOINT_ID } from './default_endpoint.ts';
+import type { DeliveryKind } from './job_record.ts';
 import { insertJob } from './new_jobs.ts';
 import { BLOCKED } from './ordered_deliveries.ts';
 import type { JobTable, Tables } from './schema.ts';
 import type { DeliveryRecord, DeliveryStore } from './store.ts';
+
+/** Written into the statements: a delivery is most of what waits, and no index is kept for it. */
+const IS_DELIVERY = sql<boolean>`jobs.kind in ('webhook', 'crm_write')`;
 
 /** Newest first. */
 export async function listDeliveries(
@@ -41,10 +45,14 @@ export async function deliveryBacklog(
     select
       (
         select count(*) from (
-          select 1 from jobs indexed by jobs_waiting where state = 'waiting' limit ${MOST_COUNTED}
+          select 1 from jobs indexed by jobs_waiting
+            where state = 'waiting' and ${IS_DELIVERY} limit ${MOST_COUNTED}
         )
       ) as waiting,
-      (select min(created_at) from jobs indexed by jobs_waiting where state = 'waiting') as "oldestAt"
+      (
+        select created_at from jobs indexed by jobs_waiting
+          where state = 'waiting' and ${IS_DELIVERY} order by created_at limit 1
+      ) as "oldestAt"
   `.execute(db);
   return rows[0] ?? { waiting: 0, oldestAt: null };
 }
@@ -54,7 +62,8 @@ function withEventTypes(db: Kysely<Tables>) {
     .selectFrom('jobs')
     .leftJoin('events', 'events.id', 'jobs.event_id')
     .selectAll('jobs')
-    .select('events.type as event_type');
+    .select('events.type as event_type')
+    .where(IS_DELIVERY);
 }
 
 function deliveryFromRow(
@@ -62,7 +71,7 @@ function deliveryFromRow(
 ): DeliveryRecord {
   return {
     id: row.id,
-    kind: row.kind,
+    kind: row.kind as DeliveryKind,
     target: row.target,
     state: row.state,
     callId: row.call_id,
@@ -100,6 +109,7 @@ export async function replayDeliveries(
     .selectAll('jobs')
     .where('jobs.replayed_by', 'is', null)
     .where('jobs.state', '<>', 'waiting')
+    .where(IS_DELIVERY)
     .where(
       sql<boolean>`(jobs.kind <> 'webhook' or jobs.target = ${DEFAULT_ENDPOINT_ID}
         or jobs.target like ${`${DEFAULT_ENDPOINT_ID}:%`}

@@ -1,5 +1,5 @@
 import type { EventId } from '../ids.ts';
-import type { AttemptRecord, JobKind, JobState } from './job_record.ts';
+import type { AttemptRecord, DeliveryKind, JobState } from './job_record.ts';
 
 /** Deliveries (and CRM writes), for people who look into them. */
 export interface DeliveryStore {
@@ -34,7 +34,7 @@ export interface DeliveryStore {
 
 export interface DeliveryRecord {
   id: string;
-  kind: JobKind;
+  kind: DeliveryKind;
   target: string;
   state: JobState;
   callId: string | null;

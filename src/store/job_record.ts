@@ -1,4 +1,14 @@
-export type JobKind = 'webhook' | 'crm_write';
+/**
+ * - `webhook`    an event to an endpoint
+ * - `crm_write`  a note or an activity to the CRM
+ * - `dial`       an outbound call is handed to a call process when its time has come
+ * - `completion` what is said of a call after it: extraction, outcome, `call.completed`
+ */
+export type JobKind = DeliveryKind | 'dial' | 'completion';
+
+/** What goes to somebody else's system: shown as a delivery, and replayed. Dialling never is. */
+export const DELIVERY_KINDS = ['webhook', 'crm_write'] as const;
+export type DeliveryKind = (typeof DELIVERY_KINDS)[number];
 
 export type JobState = 'waiting' | 'done' | 'exhausted';
 

@@ -40,6 +40,9 @@ export async function expireLeases(
   for (const lease of held) await setLeaseUntil(trx, lease, now);
 }
 
+/** An outbound call that still waits is held by nobody: see `outbound_store.ts`. */
+const HELD_STATES = ['dialing', 'ringing', 'active'] as const;
+
 /** The longest abandoned first. */
 export async function abandonedCalls(
   db: Kysely<Tables>,
@@ -49,7 +52,7 @@ export async function abandonedCalls(
   const rows = await db
     .selectFrom('calls')
     .selectAll()
-    .where('state', '<>', 'ended')
+    .where('state', 'in', HELD_STATES)
     .where('lease_until', '<=', now)
     .orderBy('lease_until')
     .limit(limit)
@@ -70,7 +73,7 @@ export async function takeOver(
       lease_until: now + leaseMs,
     }))
     .where('id', '=', callId)
-    .where('state', '<>', 'ended')
+    .where('state', 'in', HELD_STATES)
     .where('lease_until', '<=', now)
     .returningAll()
     .executeTakeFirst();

@@ -8,18 +8,25 @@ export type NewJob = Pick<
 > & {
   /** Whether its target takes the events of a call in their order. */
   ordered: boolean;
+  /** (Default: now) */
+  dueAt?: number;
 };
 
-/** A job that is due at once, or as soon as those before it have ended. A known id changes nothing. */
+/** A job that is due at once, at its time, or as soon as those before it have ended. A known id changes nothing. */
 export async function insertJob(
   trx: Transaction<Tables>,
-  { ordered, ...job }: NewJob,
+  { ordered, dueAt, ...job }: NewJob,
   now: number,
 ): Promise<void> {
   const blocked = ordered && (await isBehindAnother(trx, job));
   await trx
     .insertInto('jobs')
-    .values({ ...job, state: 'waiting', next_at: blocked ? BLOCKED : now, created_at: now })
+    .values({
+      ...job,
+      state: 'waiting',
+      next_at: blocked ? BLOCKED : Math.round(Math.max(dueAt ?? now, now)),
+      created_at: now,
+    })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute();
 }

@@ -54,6 +54,20 @@ const METHODS: Record<StoreMethod, true> = {
   revokeApiKey: true,
   redactCall: true,
   prune: true,
+  gateFacts: true,
+  findIdempotent: true,
+  takeForDialling: true,
+  recordGate: true,
+  countOutboundUnderWay: true,
+  forgetIdempotencyKeys: true,
+  addSuppression: true,
+  importSuppressions: true,
+  getSuppression: true,
+  listSuppressions: true,
+  deleteSuppression: true,
+  getRecording: true,
+  recordingsToDelete: true,
+  recordingDeleted: true,
 };
 
 export const STORE_METHODS: readonly StoreMethod[] = Object.keys(METHODS) as StoreMethod[];

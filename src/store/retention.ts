@@ -46,6 +46,8 @@ export async function redactCall(
       metadata: '{}',
       contact_id: null,
       contact_name: null,
+      variables: null,
+      consent_record_id: null,
       redacted_at: now,
     })
     .where('id', '=', callId)

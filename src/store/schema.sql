@@ -42,11 +42,18 @@ CREATE TABLE calls (
   ended_at integer,
   end_reason text,
   usage text
-  , redacted_at integer) strict;
+  , redacted_at integer, variables text, api_key_id text, scheduled_for integer, gate text, consent_record_id text, follows_call_id text, outcome text, cost_microusd integer) strict;
+
+CREATE INDEX calls_by_key on calls (api_key_id, created_at) where api_key_id is not null;
+
+CREATE INDEX calls_costing on calls (ended_at) where cost_microusd is not null;
+
+CREATE INDEX calls_dialled_to on calls (to_number, created_at) where direction = 'outbound';
+
+CREATE INDEX calls_held_by_lease on calls (lease_until)
+  where state in ('dialing', 'ringing', 'active');
 
 CREATE INDEX calls_live_by_caller on calls (from_number) where state <> 'ended';
-
-CREATE INDEX calls_live_by_lease on calls (lease_until) where state <> 'ended';
 
 CREATE TABLE contact_entries (
   position integer primary key autoincrement,
@@ -121,6 +128,17 @@ CREATE TABLE facts (
 
 CREATE INDEX facts_by_call on facts (call_id);
 
+CREATE TABLE idempotency_keys (
+  key_id text not null,
+  key text not null,
+  body_hash text not null,
+  call_id text not null references calls (id),
+  created_at integer not null,
+  primary key (key_id, key)
+) strict, without rowid;
+
+CREATE INDEX idempotency_keys_by_age on idempotency_keys (created_at);
+
 CREATE TABLE jobs (
   position integer primary key autoincrement,
   id text not null unique,
@@ -157,6 +175,30 @@ CREATE INDEX jobs_in_order on jobs (target, call_id, sequence)
 CREATE INDEX jobs_settled on jobs (settled_at) where settled_at is not null;
 
 CREATE INDEX jobs_waiting on jobs (created_at) where state = 'waiting';
+
+CREATE TABLE recordings (
+  call_id text primary key references calls (id),
+  state text not null check (state in ('stored', 'deleted')),
+  location text not null,
+  content_type text not null,
+  bytes integer not null,
+  duration_ms integer not null,
+  started_at integer not null,
+  delete_after integer,
+  created_at integer not null
+) strict, without rowid;
+
+CREATE INDEX recordings_to_delete on recordings (delete_after)
+  where state = 'stored' and delete_after is not null;
+
+CREATE TABLE suppressions (
+  phone text primary key,
+  id text not null unique,
+  source text not null check (source in ('api', 'import', 'outcome')),
+  reason text,
+  call_id text,
+  created_at integer not null
+) strict, without rowid;
 
 CREATE TABLE triggers (
   id text primary key,

@@ -1,6 +1,8 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { EndpointRecord } from './endpoint_store.ts';
+import type { RecordingRecord } from './recording_store.ts';
 import type { CallState, FactDraft, JobKind, JobState } from './store.ts';
+import type { SuppressionRecord } from './suppression_store.ts';
 
 /**
  * The tables as Kysely sees them. Columns hold what both SQLite and Postgres have: text and
@@ -18,6 +20,9 @@ export interface Tables {
   endpoints: EndpointTable;
   triggers: TriggerTable;
   api_keys: ApiKeyTable;
+  idempotency_keys: IdempotencyKeyTable;
+  suppressions: SuppressionTable;
+  recordings: RecordingTable;
 }
 
 /** Given by the database, in the order of insertion. */
@@ -46,6 +51,16 @@ export interface CallTable {
   end_reason: string | null;
   usage: string | null;
   redacted_at: Generated<number | null>;
+  variables: string | null;
+  /** Which key of the API asked for it; `env` for API_KEY, `null` for calls that came in. */
+  api_key_id: string | null;
+  scheduled_for: number | null;
+  gate: string | null;
+  consent_record_id: string | null;
+  follows_call_id: string | null;
+  outcome: string | null;
+  /** Millionths of a US dollar. */
+  cost_microusd: number | null;
 }
 
 export interface EventTable {
@@ -155,4 +170,33 @@ export interface ApiKeyTable {
   scopes: string;
   created_at: number;
   revoked_at: number | null;
+}
+
+export interface IdempotencyKeyTable {
+  key_id: string;
+  key: string;
+  body_hash: string;
+  call_id: string;
+  created_at: number;
+}
+
+export interface SuppressionTable {
+  phone: string;
+  id: string;
+  source: SuppressionRecord['source'];
+  reason: string | null;
+  call_id: string | null;
+  created_at: number;
+}
+
+export interface RecordingTable {
+  call_id: string;
+  state: RecordingRecord['state'];
+  location: string;
+  content_type: string;
+  bytes: number;
+  duration_ms: number;
+  started_at: number;
+  delete_after: number | null;
+  created_at: number;
 }

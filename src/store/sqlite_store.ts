@@ -25,12 +25,15 @@ import { eventsAfter, lastPosition, listCallEvents, listFacts } from './event_lo
 import { listAttempts } from './jobs.ts';
 import { abandonedCalls, expireLeases, renewLeases, takeOver } from './leases.ts';
 import { migrate } from './migrations/index.ts';
+import * as outbound from './outbound_calls.ts';
+import * as recordings from './recordings.ts';
 import { prune, redactCall } from './retention.ts';
 import type { Tables } from './schema.ts';
 import { type SettlementOptions, settleJobs } from './settlements.ts';
 import { openSqliteConnection } from './sqlite_connection.ts';
 import { storeError } from './sqlite_errors.ts';
 import type { Append, AppendResult, Settlement, Store } from './store.ts';
+import * as suppressions from './suppressions.ts';
 import { testEndpoint } from './test_event.ts';
 import * as triggers from './triggers.ts';
 
@@ -240,6 +243,47 @@ class SqliteStore implements Store {
     this.#transaction((trx) => redactCall(trx, callId, this.#options.composer, this.#now()));
 
   prune: Store['prune'] = (query) => this.#transaction((trx) => prune(trx, query));
+
+  gateFacts: Store['gateFacts'] = (query) => this.#read((db) => outbound.gateFacts(db, query));
+
+  findIdempotent: Store['findIdempotent'] = (query) =>
+    this.#read((db) => outbound.findIdempotent(db, query));
+
+  takeForDialling: Store['takeForDialling'] = (callId, leaseMs) =>
+    this.#transaction((trx) => outbound.takeForDialling(trx, callId, this.#now(), leaseMs));
+
+  recordGate: Store['recordGate'] = (callId, gate) =>
+    this.#transaction((trx) => outbound.recordGate(trx, callId, gate));
+
+  countOutboundUnderWay: Store['countOutboundUnderWay'] = () =>
+    this.#read(outbound.countOutboundUnderWay);
+
+  forgetIdempotencyKeys: Store['forgetIdempotencyKeys'] = (before) =>
+    this.#transaction((trx) => outbound.forgetIdempotencyKeys(trx, before));
+
+  addSuppression: Store['addSuppression'] = (suppression) =>
+    this.#transaction((trx) => suppressions.addSuppression(trx, suppression));
+
+  importSuppressions: Store['importSuppressions'] = (list) =>
+    this.#transaction((trx) => suppressions.importSuppressions(trx, list));
+
+  getSuppression: Store['getSuppression'] = (idOrPhone) =>
+    this.#read((db) => suppressions.getSuppression(db, idOrPhone));
+
+  listSuppressions: Store['listSuppressions'] = (query) =>
+    this.#read((db) => suppressions.listSuppressions(db, query));
+
+  deleteSuppression: Store['deleteSuppression'] = (idOrPhone) =>
+    this.#transaction((trx) => suppressions.deleteSuppression(trx, idOrPhone));
+
+  getRecording: Store['getRecording'] = (callId) =>
+    this.#read((db) => recordings.getRecording(db, callId));
+
+  recordingsToDelete: Store['recordingsToDelete'] = (query) =>
+    this.#read((db) => recordings.recordingsToDelete(db, query));
+
+  recordingDeleted: Store['recordingDeleted'] = (callId) =>
+    this.#transaction((trx) => recordings.recordingDeleted(trx, callId));
 
   onJobs(listener: () => void): () => void {
     this.#jobListeners.add(listener);

@@ -1,9 +1,14 @@
 import type { EventId } from '../ids.ts';
+import type { CallOpening, CallRecord } from './call_record.ts';
 import type { ContactStore } from './contact_store.ts';
 import type { DeliveryStore } from './delivery_store.ts';
 import type { ApiKeyStore, EndpointStore, RetentionStore } from './endpoint_store.ts';
 import type { AttemptRecord, JobKind } from './job_record.ts';
+import type { CallAcceptance, OutboundStore } from './outbound_store.ts';
+import type { RecordingRecord, RecordingStore } from './recording_store.ts';
+import type { SuppressionRecord, SuppressionStore } from './suppression_store.ts';
 
+export type { CallOpening, CallRecord, CallState, OutboundDetails } from './call_record.ts';
 export type { ContactEntry, ContactInput, ContactStore, StoredContact } from './contact_store.ts';
 export type { DeliveryRecord, DeliveryStore } from './delivery_store.ts';
 export type { AttemptRecord, JobKind, JobState } from './job_record.ts';
@@ -25,7 +30,10 @@ export interface Store
     ContactStore,
     EndpointStore,
     ApiKeyStore,
-    RetentionStore {
+    RetentionStore,
+    OutboundStore,
+    SuppressionStore,
+    RecordingStore {
   /** Calls `listener` after a commit that left jobs to be done. Returns the unsubscribe. */
   onJobs(listener: () => void): () => void;
   close(): Promise<void>;
@@ -69,6 +77,11 @@ export interface Append {
   events?: readonly EventDraft[];
   facts?: readonly FactDraft[];
   jobs?: readonly JobDraft[];
+  /** With `open` of an outbound call: judged first, and where it fails nothing is written. */
+  accept?: CallAcceptance;
+  /** What the call has taught of a number, and where its recording lies. */
+  suppressions?: readonly SuppressionRecord[];
+  recording?: RecordingRecord;
   /**
    * Set by the recovery of spools only: skips fencing; events that arrive behind `call.ended` get
    * `late: true`, and a second `call.ended` is dropped.
@@ -82,20 +95,6 @@ export type AppendResult =
   | { status: 'fenced' }
   /** The append can never succeed (unknown call, invalid data, over 64 KB); it is not retried. */
   | { status: 'refused'; code: string; message: string };
-
-export interface CallOpening {
-  id: string;
-  direction: 'inbound' | 'outbound';
-  /** E.164, or `null` for an anonymous caller. */
-  from: string | null;
-  /** E.164 (or the dialled user part where it is no number). */
-  to: string;
-  agentId: string;
-  room: string;
-  metadata: Record<string, unknown>;
-  /** Milliseconds: when the call was first seen. */
-  time: number;
-}
 
 /** An event as its writer gives it; `id` makes the append idempotent. */
 export interface EventDraft {
@@ -131,6 +130,8 @@ export interface JobDraft {
   target: string;
   /** Frozen; a webhook job has none, its bytes are the event's. */
   body: Record<string, unknown>;
+  /** Not before then, milliseconds. (Default: at once) */
+  dueAt?: number;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -148,32 +149,6 @@ export interface CallStore {
   /** Of the newest event; 0 with none. */
   lastPosition(): Promise<number>;
   listFacts(callId: string): Promise<FactDraft[]>;
-}
-
-export type CallState = 'scheduled' | 'queued' | 'dialing' | 'ringing' | 'active' | 'ended';
-
-export interface CallRecord {
-  id: string;
-  direction: 'inbound' | 'outbound';
-  state: CallState;
-  from: string | null;
-  to: string;
-  agentId: string;
-  room: string;
-  metadata: Record<string, unknown>;
-  contact: { id: string | null; name: string | null; phone: string | null };
-  context: 'ready' | 'pending' | 'none';
-  contextMs: number | null;
-  /** Number of the last event. */
-  sequence: number;
-  transcriptSequence: number;
-  lease: number;
-  leaseUntil: number;
-  createdAt: number;
-  answeredAt: number | null;
-  endedAt: number | null;
-  endReason: string | null;
-  usage: Record<string, unknown> | null;
 }
 
 export interface StoredEvent {

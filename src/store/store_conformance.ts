@@ -6,8 +6,11 @@ import { fanOutConformance } from './conformance/fan_out.ts';
 import { jobConformance } from './conformance/jobs.ts';
 import { leaseConformance } from './conformance/leases.ts';
 import { ledgerConformance } from './conformance/ledger.ts';
+import { outboundConformance } from './conformance/outbound.ts';
+import { recordingConformance } from './conformance/recordings.ts';
 import { retentionConformance } from './conformance/retention.ts';
 import { type MakeStore, StoreUnderTest } from './conformance/store_under_test.ts';
+import { suppressionConformance } from './conformance/suppressions.ts';
 
 /**
  * What every implementation of `Store` has to do. `makeStore` gives an empty one that uses
@@ -27,6 +30,9 @@ export function storeConformance(name: string, makeStore: MakeStore): void {
     fanOutConformance(t);
     endpointDeliveryConformance(t);
     retentionConformance(t);
+    outboundConformance(t);
+    suppressionConformance(t);
+    recordingConformance(t);
 
     it('answers nothing once it is closed, and may be closed twice', async () => {
       await t.store.close();

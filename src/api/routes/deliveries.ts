@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DELIVERY_KINDS } from '../../store/job_record.ts';
 import type { AttemptRecord, DeliveryRecord } from '../../store/store.ts';
 import type { ApiApp } from '../api_app.ts';
 import { notFound } from '../api_error.ts';
@@ -8,12 +9,13 @@ import { refusingRedacted } from '../redacted_replay.ts';
 import { ErrorAnswer, IdParams, isoTime, Time } from '../wire.ts';
 
 const STATES = ['waiting', 'done', 'exhausted'] as const;
-const KINDS = ['webhook', 'crm_write'] as const;
 
 const Delivery = z
   .object({
     id: z.string(),
-    kind: z.enum(KINDS).describe('`crm_write`: a note or an activity on its way to the CRM.'),
+    kind: z
+      .enum(DELIVERY_KINDS)
+      .describe('`crm_write`: a note or an activity on its way to the CRM.'),
     target: z
       .string()
       .describe('The endpoint’s id; `whe_default:…` for a path of the default endpoint, `crm:…`.'),

@@ -163,6 +163,12 @@ export function fakeStore(): FakeStore {
       revokeApiKey: unused,
       redactCall: unused,
       prune: unused,
+      addSuppression: unused,
+      importSuppressions: unused,
+      getSuppression: unused,
+      listSuppressions: unused,
+      deleteSuppression: unused,
+      getRecording: unused,
     },
   };
 }
@@ -190,5 +196,9 @@ function opened(open: NonNullable<Append['open']>): CallRecord {
     endedAt: null,
     endReason: null,
     usage: null,
+    apiKeyId: null,
+    outbound: null,
+    outcome: null,
+    costMicrousd: null,
   };
 }

@@ -1,5 +1,6 @@
 import { newId } from '../../ids.ts';
 import type { EndpointRecord, TriggerRecord } from '../endpoint_store.ts';
+import type { CallAcceptance, CallGuard } from '../outbound_store.ts';
 import type {
   Append,
   AttemptRecord,
@@ -11,6 +12,7 @@ import type {
   Settlement,
   Store,
 } from '../store.ts';
+import type { SuppressionRecord } from '../suppression_store.ts';
 
 /* What the conformance tests write, each with as little in it as will do. */
 
@@ -112,6 +114,48 @@ export function trigger(record: Partial<TriggerRecord> & { endpointId: string })
     name: 'all of it',
     eventType: '*',
     conditions: null,
+    createdAt: Date.UTC(2026, 0, 1),
+    ...record,
+  };
+}
+
+/** An outbound call with its dial job, as the API writes it. */
+export function acceptedCall(
+  opening: Partial<CallOpening> = {},
+  accept: Partial<Omit<CallAcceptance, 'guard'>> & { guard?: Partial<CallGuard> } = {},
+): Append {
+  const open = callOpening({ direction: 'outbound', to: '+15550100009', ...opening });
+  const guard = { since: 0, callsToNumber: null, callsByKey: null, spentMicrousd: null };
+  const dueAt = open.outbound?.scheduledFor;
+  return {
+    callId: open.id,
+    open,
+    accept: {
+      apiKeyId: 'key_1',
+      idempotency: null,
+      ...accept,
+      guard: { ...guard, ...accept.guard },
+    },
+    events: [event('call.initiated')],
+    jobs: [
+      {
+        id: newId('job'),
+        kind: 'dial',
+        target: 'dial',
+        body: { call: open.id },
+        ...(dueAt && { dueAt }),
+      },
+    ],
+  };
+}
+
+export function suppression(record: Partial<SuppressionRecord> = {}): SuppressionRecord {
+  return {
+    id: newId('sup'),
+    phone: '+15550100009',
+    source: 'api',
+    reason: null,
+    callId: null,
     createdAt: Date.UTC(2026, 0, 1),
     ...record,
   };

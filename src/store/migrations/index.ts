@@ -4,11 +4,13 @@ import { CallwireError } from '../../errors.ts';
 import type { Tables } from '../schema.ts';
 import * as initial from './0001_initial.ts';
 import * as endpoints from './0002_endpoints.ts';
+import * as outbound from './0003_outbound.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
   '0001_initial': initial,
   '0002_endpoints': endpoints,
+  '0003_outbound': outbound,
 };
 
 /**

@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest';
+import { acceptedCall, endedEvent, event, suppression } from './drafts.ts';
+import { START, type StoreUnderTest } from './store_under_test.ts';
+
+/** Outbound calls until they are dialled. */
+export function outboundConformance(t: StoreUnderTest): void {
+  const accept = async (...given: Parameters<typeof acceptedCall>) => {
+    const entry = acceptedCall(...given);
+    const [result] = await t.store.append([entry]);
+    if (!result) throw new Error('no result');
+    return { id: entry.callId ?? '', result, code: 'code' in result ? result.code : null };
+  };
+
+  describe('accepting an outbound call', () => {
+    it('writes it with what it was asked for, and a job that dials it', async () => {
+      const outbound = {
+        variables: { name: 'Ada' },
+        scheduledFor: null,
+        gate: { acceptance: { allowed: true } },
+        consentRecordId: 'consent-7',
+        followsCallId: null,
+      };
+      const { id } = await accept({ outbound });
+      expect(await t.store.getCall(id)).toMatchObject({
+        state: 'queued',
+        apiKeyId: 'key_1',
+        outbound,
+      });
+      expect(await t.claimAll()).toMatchObject([
+        { kind: 'webhook' },
+        { kind: 'dial', target: 'dial', body: { call: id } },
+      ]);
+    });
+
+    it('keeps a scheduled one until its time', async () => {
+      const scheduledFor = START + 3_600_000;
+      const outbound = {
+        variables: {},
+        scheduledFor,
+        gate: {},
+        consentRecordId: null,
+        followsCallId: null,
+      };
+      const { id } = await accept({ outbound });
+      expect(await t.store.getCall(id)).toMatchObject({ state: 'scheduled' });
+      expect((await t.claimAll()).map(({ kind }) => kind)).toEqual(['webhook']);
+      t.now = scheduledFor;
+      expect((await t.claimAll()).map(({ kind }) => kind)).toContain('dial');
+    });
+
+    it('makes one call of an idempotency key, for each API key', async () => {
+      const idempotency = { key: 'lead-1', bodyHash: 'abc' };
+      const entries = Array.from({ length: 20 }, () => acceptedCall({}, { idempotency }));
+      const results = await t.store.append(entries);
+      expect(results.filter(({ status }) => status === 'appended')).toHaveLength(1);
+      const codes = results.flatMap((result) => ('code' in result ? [result.code] : []));
+      expect(new Set(codes)).toEqual(new Set(['IDEMPOTENCY_KEY_KNOWN']));
+      expect(await t.store.listCalls({ limit: 100 })).toHaveLength(1);
+      const query = { apiKeyId: 'key_1', key: 'lead-1', since: 0 };
+      expect(await t.store.findIdempotent(query)).toEqual({
+        callId: entries[0]?.callId,
+        bodyHash: 'abc',
+      });
+      expect(await t.store.findIdempotent({ ...query, apiKeyId: 'key_2' })).toBeNull();
+      expect((await accept({}, { apiKeyId: 'key_2', idempotency })).code).toBeNull();
+    });
+
+    it('takes a key anew once it is no longer remembered', async () => {
+      const idempotency = { key: 'lead-1', bodyHash: 'abc' };
+      await accept({}, { idempotency });
+      t.now += 90_000_000;
+      const { code, id } = await accept(
+        {},
+        { idempotency: { ...idempotency, bodyHash: 'def' }, guard: { since: t.now - 86_400_000 } },
+      );
+      expect(code).toBeNull();
+      const query = { apiKeyId: 'key_1', key: 'lead-1', since: 0 };
+      expect(await t.store.findIdempotent(query)).toEqual({ callId: id, bodyHash: 'def' });
+      expect(await t.store.forgetIdempotencyKeys(t.now + 1)).toBe(1);
+      expect(await t.store.findIdempotent(query)).toBeNull();
+    });
+
+    it('refuses what the guard does not allow, and leaves no trace of it', async () => {
+      await t.store.addSuppression(suppression({ phone: '+15550100777' }));
+      const refused = async (...given: Parameters<typeof acceptedCall>) => {
+        const { code, id } = await accept(...given);
+        expect(await t.store.getCall(id)).toBeNull();
+        return code;
+      };
+      expect(await refused({ to: '+15550100777' })).toBe('CALL_SUPPRESSED');
+      await accept();
+      await accept();
+      expect(await refused({}, { guard: { callsToNumber: 2 } })).toBe('CALLS_TO_NUMBER');
+      expect(await refused({ to: '+15550100008' }, { guard: { callsByKey: 2 } })).toBe(
+        'CALLS_BY_KEY',
+      );
+      const later = { since: START + 1, callsToNumber: 1, callsByKey: 1 };
+      t.now += 10;
+      expect((await accept({ time: t.now }, { guard: later })).code).toBeNull();
+    });
+
+    it('counts neither what ended blocked nor what is older', async () => {
+      const blocked = await accept();
+      await t.append({
+        callId: blocked.id,
+        events: [event('call.ended', { end_reason: 'blocked' })],
+      });
+      await accept();
+      const facts = (since: number) =>
+        t.store.gateFacts({ to: '+15550100009', apiKeyId: 'key_1', since });
+      expect(await facts(START)).toEqual({
+        suppressed: false,
+        callsToNumber: 1,
+        callsByKey: 1,
+        spentMicrousd: 0,
+      });
+      expect(await facts(START + 1)).toMatchObject({ callsToNumber: 0, callsByKey: 0 });
+    });
+
+    it('adds up what calls have cost', async () => {
+      const ended = event('call.ended', { end_reason: 'caller_hung_up', cost: { total: 0.0123 } });
+      const first = await accept();
+      await t.append({ callId: first.id, events: [ended] });
+      expect(await t.store.getCall(first.id)).toMatchObject({ costMicrousd: 12_300 });
+      const query = { to: '+15550100009', apiKeyId: null, since: START };
+      expect(await t.store.gateFacts(query)).toMatchObject({ spentMicrousd: 12_300 });
+      const guard = { since: START, spentMicrousd: 12_300 };
+      expect((await accept({}, { guard })).code).toBe('SPEND_CAP');
+    });
+  });
+
+  describe('dialling', () => {
+    it('gives a waiting call to the last who asks, and fences those before', async () => {
+      const { id } = await accept();
+      expect(await t.store.takeForDialling(id, 30_000)).toMatchObject({
+        status: 'taken',
+        lease: 2,
+        call: { state: 'queued' },
+      });
+      expect(await t.store.takeForDialling(id, 30_000)).toMatchObject({ lease: 3 });
+      const started = () => [event('call.started')];
+      expect(await t.append({ callId: id, lease: 2, events: started() })).toEqual(['fenced']);
+      expect(await t.append({ callId: id, lease: 3, events: started() })).toEqual(['appended']);
+      expect(await t.store.getCall(id)).toMatchObject({ state: 'dialing' });
+    });
+
+    it('never gives a call that somebody has begun to dial', async () => {
+      const { id } = await accept();
+      await t.store.takeForDialling(id, 30_000);
+      expect(await t.store.countOutboundUnderWay()).toBe(0);
+      await t.append({ callId: id, lease: 2, events: [event('call.started')] });
+      expect(await t.store.takeForDialling(id, 30_000)).toMatchObject({ status: 'begun' });
+      expect(await t.store.countOutboundUnderWay()).toBe(1);
+      await t.append({ callId: id, lease: 2, events: [endedEvent()] });
+      expect(await t.store.takeForDialling(id, 30_000)).toEqual({ status: 'ended' });
+      expect(await t.store.takeForDialling('call_x', 30_000)).toEqual({ status: 'unknown' });
+      const inbound = await t.openCall();
+      expect(await t.store.takeForDialling(inbound, 30_000)).toMatchObject({ status: 'begun' });
+    });
+
+    it('does not begin once the number has been suppressed', async () => {
+      const { id } = await accept();
+      await t.store.takeForDialling(id, 30_000);
+      await t.store.addSuppression(suppression());
+      const [result] = await t.store.append([
+        { callId: id, lease: 2, events: [event('call.started')] },
+      ]);
+      expect(result).toMatchObject({ status: 'refused', code: 'CALL_SUPPRESSED' });
+      expect(await t.store.getCall(id)).toMatchObject({ state: 'queued' });
+    });
+
+    it('is not swept while it waits, and is once it is dialled', async () => {
+      const { id } = await accept();
+      t.now += 3_600_000;
+      expect(await t.store.abandonedCalls(10)).toEqual([]);
+      expect(await t.store.takeOver(id, 30_000)).toBeNull();
+      await t.store.takeForDialling(id, 30_000);
+      await t.append({ callId: id, lease: 2, events: [event('call.started')] });
+      t.now += 60_000;
+      expect((await t.store.abandonedCalls(10)).map((call) => call.id)).toEqual([id]);
+      expect(await t.store.takeOver(id, 30_000)).toMatchObject({ lease: 3 });
+    });
+
+    it('keeps the gate’s later decision', async () => {
+      const { id } = await accept();
+      await t.store.recordGate(id, { dialling: { allowed: false } });
+      expect(await t.store.getCall(id)).toMatchObject({
+        outbound: { gate: { dialling: { allowed: false } } },
+      });
+    });
+
+    it('keeps what came of the call, which is told behind its end', async () => {
+      const { id } = await accept();
+      await t.append({ callId: id, events: [endedEvent()] });
+      await t.append({ callId: id, events: [event('call.completed', { outcome: 'DNC' })] });
+      expect(await t.store.getCall(id)).toMatchObject({ state: 'ended', outcome: 'DNC' });
+    });
+
+    it('is nothing that is shown as a delivery, or replayed', async () => {
+      const { id } = await accept();
+      const dial = (await t.claimAll()).find(({ kind }) => kind === 'dial');
+      if (!dial) throw new Error('no dial job');
+      const attempt = { at: 1, durationMs: 1, status: null, error: null, response: null };
+      await t.store.settleJobs([
+        { jobId: dial.id, claimId: dial.claimId, attempt, next: { state: 'exhausted' } },
+      ]);
+      expect((await t.store.listDeliveries({ limit: 10 })).map(({ kind }) => kind)).toEqual([
+        'webhook',
+      ]);
+      expect(await t.store.getDelivery(dial.id)).toBeNull();
+      expect(await t.store.replayDeliveries({ deliveryId: dial.id })).toEqual([]);
+      expect(await t.store.replayDeliveries({ callId: id, onlyFailed: true })).toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,173 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+import { refused } from './append_refusal.ts';
+import { callFromRow } from './call_row.ts';
+import type { CallAcceptance, DialTurn, GateFacts, GuardCode } from './outbound_store.ts';
+import type { Tables } from './schema.ts';
+import type { AppendResult, CallOpening } from './store.ts';
+import { isSuppressed } from './suppressions.ts';
+
+/** A call that waits to be dialled: held by nobody, and nobody's to sweep. */
+export const WAITING_STATES = ['scheduled', 'queued'] as const;
+
+/** See `OutboundStore.gateFacts`. What is not asked for is not counted. */
+export async function gateFacts(
+  db: Kysely<Tables>,
+  query: { to: string; apiKeyId: string | null; since: number },
+): Promise<GateFacts> {
+  return {
+    suppressed: await isSuppressed(db, query.to),
+    callsToNumber: await callsToNumber(db, query.to, query.since),
+    callsByKey: query.apiKeyId === null ? 0 : await callsByKey(db, query.apiKeyId, query.since),
+    spentMicrousd: await spentMicrousd(db, query.since),
+  };
+}
+
+/** In the transaction that opens the call, before its row is written. `null`: it may be opened. */
+export async function refusalOfAcceptance(
+  trx: Transaction<Tables>,
+  opening: CallOpening,
+  { apiKeyId, idempotency, guard }: CallAcceptance,
+): Promise<AppendResult | null> {
+  const not = (code: GuardCode, message: string) => refused(code, message);
+  if (idempotency !== null) {
+    const known = await findIdempotent(trx, { apiKeyId, key: idempotency.key, since: guard.since });
+    if (known !== null) return not('IDEMPOTENCY_KEY_KNOWN', 'The key has made a call already.');
+  }
+  if (await isSuppressed(trx, opening.to)) {
+    return not('CALL_SUPPRESSED', 'The number is on the suppression list.');
+  }
+  const { since } = guard;
+  if (
+    guard.callsToNumber !== null &&
+    (await callsToNumber(trx, opening.to, since)) >= guard.callsToNumber
+  ) {
+    return not('CALLS_TO_NUMBER', 'The number has had its calls.');
+  }
+  if (guard.callsByKey !== null && (await callsByKey(trx, apiKeyId, since)) >= guard.callsByKey) {
+    return not('CALLS_BY_KEY', 'The key has made its calls.');
+  }
+  if (guard.spentMicrousd !== null && (await spentMicrousd(trx, since)) >= guard.spentMicrousd) {
+    return not('SPEND_CAP', 'The spend cap is reached.');
+  }
+  return null;
+}
+
+/** Behind the call's row. A key that was remembered for longer than it counts is replaced. */
+export async function rememberIdempotency(
+  trx: Transaction<Tables>,
+  callId: string,
+  { apiKeyId, idempotency }: CallAcceptance,
+  now: number,
+): Promise<void> {
+  if (idempotency === null) return;
+  const row = { body_hash: idempotency.bodyHash, call_id: callId, created_at: now };
+  await trx
+    .insertInto('idempotency_keys')
+    .values({ key_id: apiKeyId, key: idempotency.key, ...row })
+    .onConflict((conflict) => conflict.columns(['key_id', 'key']).doUpdateSet(row))
+    .execute();
+}
+
+export async function findIdempotent(
+  db: Kysely<Tables>,
+  query: { apiKeyId: string; key: string; since: number },
+): Promise<{ callId: string; bodyHash: string } | null> {
+  const row = await db
+    .selectFrom('idempotency_keys')
+    .select(['call_id', 'body_hash'])
+    .where('key_id', '=', query.apiKeyId)
+    .where('key', '=', query.key)
+    .where('created_at', '>=', query.since)
+    .executeTakeFirst();
+  return row === undefined ? null : { callId: row.call_id, bodyHash: row.body_hash };
+}
+
+export async function forgetIdempotencyKeys(
+  trx: Transaction<Tables>,
+  before: number,
+): Promise<number> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('idempotency_keys')
+    .where('created_at', '<', before)
+    .executeTakeFirst();
+  return Number(numDeletedRows);
+}
+
+/** See `OutboundStore.takeForDialling`. */
+export async function takeForDialling(
+  trx: Transaction<Tables>,
+  callId: string,
+  now: number,
+  leaseMs: number,
+): Promise<DialTurn> {
+  const row = await trx
+    .updateTable('calls')
+    .set((columns) => ({
+      state: 'queued',
+      lease: columns('lease', '+', 1),
+      lease_until: now + leaseMs,
+    }))
+    .where('id', '=', callId)
+    .where('direction', '=', 'outbound')
+    .where('state', 'in', WAITING_STATES)
+    .returningAll()
+    .executeTakeFirst();
+  if (row !== undefined) return { status: 'taken', call: callFromRow(row), lease: row.lease };
+  const other = await trx
+    .selectFrom('calls')
+    .selectAll()
+    .where('id', '=', callId)
+    .executeTakeFirst();
+  if (other === undefined) return { status: 'unknown' };
+  return other.state === 'ended'
+    ? { status: 'ended' }
+    : { status: 'begun', call: callFromRow(other) };
+}
+
+export async function recordGate(
+  trx: Transaction<Tables>,
+  callId: string,
+  gate: Record<string, unknown>,
+): Promise<void> {
+  await trx
+    .updateTable('calls')
+    .set({ gate: JSON.stringify(gate) })
+    .where('id', '=', callId)
+    .execute();
+}
+
+export async function countOutboundUnderWay(db: Kysely<Tables>): Promise<number> {
+  const { count } = await db
+    .selectFrom('calls')
+    .select((columns) => columns.fn.countAll<number>().as('count'))
+    .where('direction', '=', 'outbound')
+    .where('state', 'in', ['dialing', 'ringing', 'active'])
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
+/** A call that the gate blocked never rang, so it is none of the number's calls. */
+async function callsToNumber(db: Kysely<Tables>, to: string, since: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*) as count from calls
+      where direction = 'outbound' and to_number = ${to} and created_at >= ${since}
+        and end_reason is not 'blocked'
+  `.execute(db);
+  return rows[0]?.count ?? 0;
+}
+
+async function callsByKey(db: Kysely<Tables>, apiKeyId: string, since: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*) as count from calls
+      where api_key_id = ${apiKeyId} and created_at >= ${since} and end_reason is not 'blocked'
+  `.execute(db);
+  return rows[0]?.count ?? 0;
+}
+
+async function spentMicrousd(db: Kysely<Tables>, since: number): Promise<number> {
+  const { rows } = await sql<{ spent: number | null }>`
+    select sum(cost_microusd) as spent from calls
+      where cost_microusd is not null and ended_at >= ${since}
+  `.execute(db);
+  return rows[0]?.spent ?? 0;
+}

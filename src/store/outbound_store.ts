@@ -1,0 +1,82 @@
+import type { CallRecord } from './call_record.ts';
+
+/*
+ * An outbound call on its way to the phone
+ * ========================================
+ *
+ *   append with `accept` ─▶ scheduled ──its time has come──▶ queued
+ *        │                      └──────────┬───────────────────┘
+ *        │ guard fails                     │ takeForDialling: a new lease, for the process that dials
+ *        ▼                                 ▼
+ *     refused, no trace            call.started under that lease ─▶ dialing ─▶ ringing ─▶ active
+ *                                          │ the number was suppressed meanwhile
+ *                                          ▼
+ *                                   refused: CALL_SUPPRESSED
+ *
+ * `dialing` is committed before the INVITE, and only a call that waits can be taken for dialling: so
+ * whatever crashes between, nobody dials a second time. A call that waits is held by nobody; what
+ * brings it on is its job of kind `dial`.
+ */
+
+/** Present in the append that opens an outbound call; judged inside its transaction. */
+export interface CallAcceptance {
+  /** Which key of the API asked; `env` for API_KEY. */
+  apiKeyId: string;
+  /** One call for each key and idempotency key, for as long as it is remembered. */
+  idempotency: { key: string; bodyHash: string } | null;
+  guard: CallGuard;
+}
+
+/** What must hold when the call is written. What is `null` is not judged. */
+export interface CallGuard {
+  /** Calls and spending since then count. */
+  since: number;
+  callsToNumber: number | null;
+  callsByKey: number | null;
+  spentMicrousd: number | null;
+}
+
+/** What the gate judges by, as it is now. */
+export interface GateFacts {
+  suppressed: boolean;
+  /** Calls to the number that were accepted since then and did not end `blocked`. */
+  callsToNumber: number;
+  callsByKey: number;
+  spentMicrousd: number;
+}
+
+/** Codes of an append that the guard refused. */
+export const GUARD_CODES = [
+  'CALL_SUPPRESSED',
+  'CALLS_TO_NUMBER',
+  'CALLS_BY_KEY',
+  'SPEND_CAP',
+  'IDEMPOTENCY_KEY_KNOWN',
+] as const;
+export type GuardCode = (typeof GUARD_CODES)[number];
+
+export type DialTurn =
+  /** The caller of this dials, or sees to it that it ends. */
+  | { status: 'taken'; call: CallRecord; lease: number }
+  /** Somebody has begun: never again. */
+  | { status: 'begun'; call: CallRecord }
+  | { status: 'ended' }
+  | { status: 'unknown' };
+
+export interface OutboundStore {
+  gateFacts(query: { to: string; apiKeyId: string | null; since: number }): Promise<GateFacts>;
+  /** The call that an idempotency key has made since `since`, and the hash of its body. */
+  findIdempotent(query: {
+    apiKeyId: string;
+    key: string;
+    since: number;
+  }): Promise<{ callId: string; bodyHash: string } | null>;
+  /** A new lease on a call that waits, whoever had one before; see above. */
+  takeForDialling(callId: string, leaseMs: number): Promise<DialTurn>;
+  /** The gate's decision at dialling, beside the one at acceptance. */
+  recordGate(callId: string, gate: Record<string, unknown>): Promise<void>;
+  /** Outbound calls in `dialing`, `ringing` or `active`. */
+  countOutboundUnderWay(): Promise<number>;
+  /** Forgets idempotency keys from before then. */
+  forgetIdempotencyKeys(before: number): Promise<number>;
+}
