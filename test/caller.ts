@@ -1,5 +1,5 @@
 import type { Installation } from '../sim/installation/installation.ts';
-import type { Call } from '../sim/phone/call.ts';
+import type { OutgoingCall } from '../sim/phone/outgoing_call.ts';
 import { babble } from '../sim/phone/speech.ts';
 import type { SessionLog } from '../sim/realtime/session_log.ts';
 import { BODY_HZ, END_HZ, START_HZ } from '../sim/realtime/voice.ts';
@@ -20,16 +20,16 @@ export async function freshLine(installation: Installation): Promise<void> {
   await forgetEarlierCalls(installation);
 }
 
-const live = new Set<Call>();
+const live = new Set<OutgoingCall>();
 
 /** A person on the phone: dials, listens for whole utterances, speaks. */
 export class Caller {
-  readonly call: Call;
+  readonly call: OutgoingCall;
   readonly #session: () => Promise<SessionLog>;
   /** Arrival of what was heard last; what is waited for next comes later. */
   #listenedUntil = 0;
 
-  private constructor(call: Call, session: () => Promise<SessionLog>) {
+  private constructor(call: OutgoingCall, session: () => Promise<SessionLog>) {
     this.call = call;
     this.#session = session;
   }

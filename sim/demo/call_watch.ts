@@ -203,6 +203,7 @@ function phoneText({ what, status }: PhoneEntry): string | undefined {
     case 'refer':
       return 'REFER: is transferred';
     case 'trying':
+    case 'mark':
       return undefined;
   }
 }

@@ -1,13 +1,6 @@
 import { untilAborted } from '../../src/crm/until_aborted.ts';
-import { findOnPath } from '../../stack/path_lookup.ts';
 import type { Call } from '../phone/call.ts';
-import { babble } from '../phone/speech.ts';
-import { PHONE_RATE, resample } from '../phone/wav.ts';
-import { espeakVoice } from '../realtime/espeak_voice.ts';
-import { PCM_RATE } from '../realtime/pcm.ts';
-
-/** A line of the caller's as 8 kHz samples. */
-export type CallerVoice = (line: string, signal: AbortSignal) => Promise<Int16Array>;
+import type { PhoneVoice } from '../phone/voice.ts';
 
 /** How long the agent must be quiet before the caller speaks: more than it is between sentences. */
 const TURN_PAUSE_MS = 1_000;
@@ -16,28 +9,13 @@ const AGENT_LIMIT_MS = 60_000;
 /** After the caller's goodbye the agent hangs up, or the caller does. */
 const GOODBYE_LIMIT_MS = 20_000;
 
-/** As long as a person would need for it. */
-const BABBLE_MS_PER_CHARACTER = 55;
-
-export function canSpeak(): boolean {
-  return findOnPath('espeak-ng') !== undefined;
-}
-
-/** English where espeak-ng is installed, else sounds like speech that say nothing. */
-export function callerVoice(): CallerVoice {
-  if (!canSpeak()) return (line) => Promise.resolve(babble(line.length * BABBLE_MS_PER_CHARACTER));
-  // Unlike the agent's, so that a listener can tell who speaks.
-  const speak = espeakVoice({ language: 'en-gb+f3' });
-  return async (line, signal) => resample(await speak(line, signal), PCM_RATE, PHONE_RATE);
-}
-
 /**
  * The caller's part of a conversation: waits until the agent has finished, says the next line, and
  * hangs up after the last one unless the agent does. Resolves when the call is over.
  */
 export async function converse(
   call: Call,
-  { lines, voice, signal }: { lines: readonly string[]; voice: CallerVoice; signal: AbortSignal },
+  { lines, voice, signal }: { lines: readonly string[]; voice: PhoneVoice; signal: AbortSignal },
 ): Promise<void> {
   const over = new AbortController();
   const ended = call.ended(signal, 24 * 3_600_000).then(() => over.abort());

@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Installation } from '../installation/installation.ts';
 import { concat, silence } from '../phone/speech.ts';
+import { phoneVoice } from '../phone/voice.ts';
 import { writeWav } from '../phone/wav.ts';
 import { loadScenario } from '../realtime/scenario.ts';
 import { CONTACT, SCENARIO } from './bring_up.ts';
-import { callerVoice } from './caller.ts';
 import type { Demo } from './demo_context.ts';
 import { styled } from './terminal.ts';
 
@@ -18,7 +18,7 @@ export async function describeCallingIn(demo: Demo, installation: Installation):
   const { number, stack } = installation;
   const { turns } = await loadScenario(SCENARIO);
   const question = join(folder, 'question.wav');
-  const words = await callerVoice()(turns[0]?.hears ?? '', signal);
+  const words = await phoneVoice()(turns[0]?.hears ?? '', signal);
   await writeFile(question, writeWav(concat(silence(GREETING_MS), words)));
 
   const proxy = `${stack.sip.host}:${stack.sip.port}`;

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { untilAborted } from '../../src/crm/until_aborted.ts';
 import { waitFor } from '../installation/wait_for.ts';
+import { phoneVoice } from '../phone/voice.ts';
 import { loadScenario } from '../realtime/scenario.ts';
 import { CONTACT, type Running, SCENARIO } from './bring_up.ts';
-import { callerVoice, converse } from './caller.ts';
+import { converse } from './caller.ts';
 import type { Demo } from './demo_context.ts';
 import { isDelivered, judge } from './verdict.ts';
 
@@ -27,7 +28,7 @@ export async function placeCall(demo: Demo, running: Running): Promise<boolean> 
   try {
     await call.answered(signal, RINGING_LIMIT_MS);
     const lines = turns.map(({ hears }) => hears);
-    await converse(call, { lines, voice: callerVoice(), signal });
+    await converse(call, { lines, voice: phoneVoice(), signal });
     await recorded;
     await untilAborted(everythingDelivered(running), signal);
   } finally {

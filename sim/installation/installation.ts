@@ -7,7 +7,7 @@ import { type LiveKitApi, livekitApi } from '../../src/telephony/livekit_api.ts'
 import { provisionInbound } from '../../src/telephony/provisioning.ts';
 import type { SimContact } from '../crm/contact_book.ts';
 import { CrmBackend, type CrmBackendOptions } from '../crm/crm_backend.ts';
-import type { Call } from '../phone/call.ts';
+import type { OutgoingCall } from '../phone/outgoing_call.ts';
 import { Phone } from '../phone/phone.ts';
 import { RealtimeServer, type RealtimeServerOptions } from '../realtime/server.ts';
 import { waitFor } from './wait_for.ts';
@@ -186,7 +186,7 @@ export class Installation {
   }
 
   /** Dials the number from the phone stand-in. */
-  dial(options: { from?: string; anonymous?: boolean; to?: string } = {}): Promise<Call> {
+  dial(options: { from?: string; anonymous?: boolean; to?: string } = {}): Promise<OutgoingCall> {
     const { to = this.number, ...caller } = options;
     return this.phone.dial({ proxy: this.stack.sip, to, ...caller });
   }

@@ -28,18 +28,17 @@ async function bindEvenPort(host: string): Promise<Socket> {
 export class CallMedia {
   readonly heard: Heard;
   readonly sender: RtpSender;
-  /** Our SDP, for the offer and for every later answer. */
-  readonly localSdp: string;
+  /** Told when they are heard for the first time. */
+  onFirstAudio: (at: number) => void = () => {};
+  readonly #sessionId = randomInt(2 ** 31);
   readonly #socket: Socket;
   #remote: RemoteMedia | undefined;
   #closed = false;
 
-  private constructor(socket: Socket, onFirstLoud: (at: number) => void) {
+  private constructor(socket: Socket) {
     this.#socket = socket;
-    this.heard = new Heard(onFirstLoud);
+    this.heard = new Heard((at) => this.onFirstAudio(at));
     this.sender = new RtpSender((packet) => this.#send(packet));
-    const { address, port } = socket.address();
-    this.localSdp = writeSdp({ host: address, port, id: randomInt(2 ** 31) });
     socket.on('message', (bytes, from) => {
       const arrival = performance.now();
       const packet = readRtp(bytes);
@@ -50,8 +49,15 @@ export class CallMedia {
     socket.on('error', () => {}); // their port may be closed before ours: RTP simply goes on
   }
 
-  static async open(host: string, onFirstLoud: (at: number) => void): Promise<CallMedia> {
-    return new CallMedia(await bindEvenPort(host), onFirstLoud);
+  static async open(host: string): Promise<CallMedia> {
+    return new CallMedia(await bindEvenPort(host));
+  }
+
+  /** Our SDP, for the offer and for every answer. */
+  get localSdp(): string {
+    const { address: host, port } = this.#socket.address();
+    const { keysPayloadType } = this.sender;
+    return writeSdp({ host, port, id: this.#sessionId, keysPayloadType });
   }
 
   /** Follows their SDP, the first or a later one. Throws PHONE_NO_COMMON_MEDIA. */

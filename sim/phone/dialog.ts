@@ -25,8 +25,9 @@ export class Dialog {
 
   constructor(options: {
     callId: string;
-    /** From and To as name-addr, without tags. */
+    /** Our name-addr, without a tag. */
     local: string;
+    /** Theirs, with the tag where it is known. */
     remote: string;
     target: string;
     contact: string;
@@ -41,6 +42,25 @@ export class Dialog {
     this.contact = options.contact;
     this.#proxy = options.proxy;
     this.#newVia = options.newVia;
+  }
+
+  /**
+   * The dialog that an INVITE of theirs asks for (RFC 3261 12.1.1). Throws PHONE_BAD_SIP_URI where
+   * its Contact names nobody we could write to.
+   */
+  static invited(invite: SipRequest, options: { contact: string; newVia: () => string }): Dialog {
+    const target = parseNameAddr(invite.headers.all('Contact')[0] ?? '').uri;
+    const dialog = new Dialog({
+      callId: invite.headers.get('Call-ID')!,
+      local: invite.headers.get('To')!,
+      remote: invite.headers.get('From')!,
+      target,
+      proxy: endpointOf(target),
+      ...options,
+    });
+    dialog.#routes = invite.headers.all('Record-Route');
+    dialog.#established = true;
+    return dialog;
   }
 
   get nextHop(): Endpoint {

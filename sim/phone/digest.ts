@@ -44,15 +44,15 @@ export function authorize(request: {
     const qops = challenge.qop?.split(',').map((qop) => qop.trim().toLowerCase());
     if (qops && !qops.includes('auth')) continue;
 
-    const h = (text: string): string => createHash(hash).update(text).digest('hex');
-    const { username, password } = request.credentials;
-    const ha1 = h(`${username}:${challenge.realm}:${password}`);
-    const ha2 = h(`${request.method}:${request.uri}`);
+    const { username } = request.credentials;
     const cnonce = request.cnonce ?? randomBytes(8).toString('hex');
     const nc = '00000001';
-    const response = qops
-      ? h(`${ha1}:${challenge.nonce}:${nc}:${cnonce}:auth:${ha2}`)
-      : h(`${ha1}:${challenge.nonce}:${ha2}`);
+    const response = proofOf(hash, request.credentials, request.method, {
+      realm: challenge.realm,
+      nonce: challenge.nonce,
+      uri: request.uri,
+      ...(qops ? { qop: 'auth', nc, cnonce } : {}),
+    });
 
     const parts = [
       `username="${username}"`,
@@ -68,3 +68,43 @@ export function authorize(request: {
   }
   return undefined;
 }
+
+/** The `response` of RFC 2617 3.2.2.1, from the parameters of an Authorization field. */
+function proofOf(hash: string, login: Credentials, method: string, params: Params): string {
+  const h = (text: string): string => createHash(hash).update(text).digest('hex');
+  const ha1 = h(`${login.username}:${params.realm}:${login.password}`);
+  const ha2 = h(`${method}:${params.uri}`);
+  return params.qop
+    ? h(`${ha1}:${params.nonce}:${params.nc}:${params.cnonce}:${params.qop}:${ha2}`)
+    : h(`${ha1}:${params.nonce}:${ha2}`);
+}
+
+/** The other side of it: asks callers for one login, as a carrier's trunk does. */
+export class LoginDesk {
+  readonly #login: Credentials;
+  readonly #nonces = new Set<string>();
+
+  constructor(login: Credentials) {
+    this.#login = login;
+  }
+
+  /** A WWW- or Proxy-Authenticate value whose nonce is good for one answer. */
+  challenge(): string {
+    const nonce = randomBytes(12).toString('hex');
+    this.#nonces.add(nonce);
+    return `Digest realm="${REALM}", nonce="${nonce}", qop="auth", algorithm=MD5`;
+  }
+
+  /**
+   * Whether this Authorization value answers a challenge of ours. Its `uri` is taken as it comes:
+   * livekit-sip signs the URI of To, which need not be the Request-URI.
+   */
+  admits(authorization: string | undefined, method: string): boolean {
+    const params = parseChallenge(authorization ?? '');
+    if (!params?.nonce || !this.#nonces.delete(params.nonce)) return false;
+    if (params.realm !== REALM || params.username !== this.#login.username) return false;
+    return params.response === proofOf('md5', this.#login, method, params);
+  }
+}
+
+const REALM = 'callwire-phone';

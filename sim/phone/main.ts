@@ -1,131 +1,19 @@
 import { Command } from 'commander';
-import { z } from 'zod';
-import type { Call, TimelineEntry } from './call.ts';
-import { Phone } from './phone.ts';
-import { ACCEPT_REFER, REFUSE_REFER } from './refer.ts';
-import { endpointOf } from './sip_uri.ts';
+import { answerCommand } from './answer_command.ts';
+import { dialCommand } from './dial_command.ts';
 
-/** `node sim/phone/main.ts`: one call from the command line. */
+/*
+ * npm run phone -- --to +15550100000          (the same as: dial --to …)
+ * npm run phone -- answer --port 5070
+ */
+const program = new Command('phone')
+  .description('A SIP phone for the terminal: places calls, or waits for them.')
+  .addCommand(dialCommand(), { isDefault: true })
+  .addCommand(answerCommand())
+  .showHelpAfterError()
+  .addHelpText(
+    'after',
+    '\nWithout a command it dials. The options of each: npm run phone -- dial --help',
+  );
 
-const UNITS = { ms: 1, s: 1000, m: 60_000 };
-
-const duration = z
-  .string()
-  .regex(/^\d+(\.\d+)?(ms|s|m)$/, 'a duration such as 500ms, 20s or 2m')
-  .transform((text) => {
-    const unit = /[a-z]+$/.exec(text)![0] as keyof typeof UNITS;
-    return Number.parseFloat(text) * UNITS[unit];
-  });
-
-const header = z
-  .string()
-  .regex(/^[\w-]+:.*$/, 'a header such as "X-Customer: 42"')
-  .transform((text) => {
-    const colon = text.indexOf(':');
-    return [text.slice(0, colon), text.slice(colon + 1).trim()] as const;
-  });
-
-const OptionsSchema = z.object({
-  to: z.string().min(1),
-  proxy: z
-    .string()
-    .regex(/^\S+?(:\d+)?$/, 'host:port')
-    .transform((text) => endpointOf(`sip:${text}`)),
-  from: z.string(),
-  host: z.ipv4(),
-  anonymous: z.boolean().default(false),
-  username: z.string().optional(),
-  header: z.array(header).default([]),
-  say: z.string().optional(),
-  keys: z
-    .string()
-    .regex(/^[0-9*#A-Da-d]+$/, 'keys from 0-9, *, # and A-D')
-    .optional(),
-  record: z.string().optional(),
-  hangUpAfter: duration.optional(),
-  refer: z.enum(['accept', 'refuse']),
-});
-
-type Options = z.infer<typeof OptionsSchema>;
-
-function readOptions(): Options {
-  const command = new Command('phone')
-    .description('Places one SIP call, prints what happens and when, ends on Ctrl-C.')
-    .requiredOption('--to <number>', 'the number to dial')
-    .option('--proxy <host:port>', 'where the call goes', '127.0.0.1:5060')
-    .option('--from <number>', 'the number we call from', '+15550100001')
-    .option('--host <address>', 'the local address to use', '127.0.0.1')
-    .option('--anonymous', 'withhold our number')
-    .option('--username <name>', 'SIP login; its password comes from PHONE_PASSWORD')
-    .option('--header <name: value...>', 'added to the INVITE; may be repeated')
-    .option('--say <file.wav>', 'spoken after the answer')
-    .option('--keys <keys>', 'pressed after the answer, and after --say')
-    .option('--record <out.wav>', 'both sides of the call, left us, right them')
-    .option('--hang-up-after <duration>', 'counted from the answer, such as 20s')
-    .option('--refer <accept|refuse>', 'what to do when transferred', 'accept')
-    .parse();
-  const parsed = OptionsSchema.safeParse(command.opts());
-  if (parsed.success) return parsed.data;
-  return command.error(`${z.prettifyError(parsed.error)}\nSee --help.`);
-}
-
-function print(startedAt: number, entry: TimelineEntry): void {
-  const seconds = ((entry.at - startedAt) / 1000).toFixed(3).padStart(9);
-  const status = entry.status ?? '';
-  console.log(`${seconds}  ${entry.what} ${status} ${entry.target ?? ''}`.trimEnd());
-}
-
-/** What we do once they have answered; ends by itself or with the call. */
-async function converse(call: Call, options: Options): Promise<void> {
-  await call.answered();
-  const hangUp =
-    options.hangUpAfter === undefined
-      ? undefined
-      : setTimeout(() => void call.hangUp(), options.hangUpAfter);
-  try {
-    if (options.say) await call.play(options.say);
-    if (options.keys) await call.dtmf(options.keys);
-    await call.ended(undefined, 24 * 3_600_000);
-  } finally {
-    clearTimeout(hangUp);
-  }
-}
-
-const options = readOptions();
-const phone = await Phone.open({ host: options.host, port: 0, number: options.from });
-const call = await phone.dial({
-  proxy: options.proxy,
-  to: options.to,
-  anonymous: options.anonymous,
-  headers: Object.fromEntries(options.header),
-  ...(options.username
-    ? { auth: { username: options.username, password: process.env.PHONE_PASSWORD ?? '' } }
-    : {}),
-});
-call.onRefer = () => (options.refer === 'accept' ? ACCEPT_REFER : REFUSE_REFER);
-const startedAt = call.timeline[0]?.at ?? performance.now();
-call.observe((entry) => print(startedAt, entry));
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  // `once`: a second Ctrl-C finds no handler and ends the process the hard way.
-  process.once(signal, () => void call.hangUp().catch(() => process.exit(1)));
-}
-
-const saved = options.record ? call.record(options.record) : undefined;
-try {
-  await converse(call, options);
-} catch (error) {
-  // A refusal is in the timeline already; a file we cannot read is not.
-  if (call.state !== 'ended') console.error(error instanceof Error ? error.message : error);
-  await call.hangUp();
-}
-await saved;
-const ending = await call.ended();
-console.log(`ended by ${ending.by}${ending.status ? ` (${ending.status} ${ending.reason})` : ''}`);
-if (call.heard.packets.length > 0) {
-  const { lost, repeated, restarts } = call.heard.trouble;
-  const { length } = call.heard.packets;
-  console.log(`heard ${length} packets: ${lost} lost, ${repeated} repeated, ${restarts} restarts`);
-}
-await phone.close();
-process.exitCode = call.answer ? 0 : 1;
+await program.parseAsync();

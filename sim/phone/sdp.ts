@@ -6,18 +6,27 @@ import type { Endpoint } from './sip_uri.ts';
 export const PCMU = 0;
 const TELEPHONE_EVENT = 101;
 
-/** Our side of the session. It never changes, so later answers repeat it word for word (RFC 3264 8). */
-export function writeSdp(session: { host: string; port: number; id: number }): string {
+/**
+ * Our side of the session. It does not change, so later answers repeat it word for word (RFC 3264
+ * 8). An answer takes keys under the number that they were offered with (RFC 3264 6.1).
+ */
+export function writeSdp(session: {
+  host: string;
+  port: number;
+  id: number;
+  keysPayloadType?: number | undefined;
+}): string {
+  const keys = session.keysPayloadType ?? TELEPHONE_EVENT;
   const lines = [
     'v=0',
     `o=- ${session.id} 1 IN IP4 ${session.host}`,
     's=-',
     `c=IN IP4 ${session.host}`,
     't=0 0',
-    `m=audio ${session.port} RTP/AVP ${PCMU} ${TELEPHONE_EVENT}`,
+    `m=audio ${session.port} RTP/AVP ${PCMU} ${keys}`,
     `a=rtpmap:${PCMU} PCMU/8000`,
-    `a=rtpmap:${TELEPHONE_EVENT} telephone-event/8000`,
-    `a=fmtp:${TELEPHONE_EVENT} 0-15`,
+    `a=rtpmap:${keys} telephone-event/8000`,
+    `a=fmtp:${keys} 0-15`,
     'a=ptime:20',
     'a=sendrecv',
   ];

@@ -7,13 +7,15 @@ import type { SipRequest, SipResponse } from './sip_message.ts';
  *   waiting ──respond(1xx)──▶ waiting ──respond(final)──▶ answered ──64·T1──▶ terminated
  *
  * A request that comes again gets the last answer again and never reaches the user twice. The
- * final answer to an INVITE is repeated after T1, 2·T1, … T2 until its ACK comes.
+ * final answer to an INVITE is repeated after T1, 2·T1, … T2 until its ACK comes. An INVITE may
+ * wait as long as a phone may ring; other requests that nobody answers are dropped after 64·T1.
  */
 export class ServerTransaction {
   readonly request: SipRequest;
   readonly #timers: SipTimers;
   readonly #send: (response: SipResponse) => void;
   readonly #onTerminated: () => void;
+  readonly #ack = Promise.withResolvers<SipRequest | undefined>();
   #last: SipResponse | undefined;
   #acknowledged = false;
   #repeat: NodeJS.Timeout | undefined;
@@ -29,7 +31,12 @@ export class ServerTransaction {
     this.#timers = options.timers;
     this.#send = options.send;
     this.#onTerminated = options.onTerminated;
-    this.#expireAfter(64 * options.timers.t1);
+    if (options.request.method !== 'INVITE') this.#expireAfter(64 * options.timers.t1);
+  }
+
+  /** Of an INVITE: the ACK of our final answer, undefined once it is certain that none comes. */
+  get acknowledged(): Promise<SipRequest | undefined> {
+    return this.#ack.promise;
   }
 
   respond(response: SipResponse): void {
@@ -46,14 +53,16 @@ export class ServerTransaction {
     if (this.#last && !this.#acknowledged) this.#send(this.#last);
   }
 
-  acknowledge(): void {
+  acknowledge(ack: SipRequest): void {
     this.#acknowledged = true;
     clearTimeout(this.#repeat);
+    this.#ack.resolve(ack);
   }
 
   terminate(): void {
     clearTimeout(this.#repeat);
     clearTimeout(this.#expiry);
+    this.#ack.resolve(undefined);
     this.#onTerminated();
   }
 

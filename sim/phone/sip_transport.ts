@@ -163,14 +163,14 @@ export class SipTransport {
   #receiveAck(ack: SipRequest): void {
     const byBranch = this.#servers.get(serverKey(ack, 'INVITE'));
     if (byBranch) {
-      byBranch.acknowledge();
+      byBranch.acknowledge(ack);
       return;
     }
     for (const transaction of this.#servers.values()) {
       const { method, headers } = transaction.request;
       const sameCall = method === 'INVITE' && headers.get('Call-ID') === ack.headers.get('Call-ID');
       if (sameCall && cseqOf(transaction.request).number === cseqOf(ack).number) {
-        transaction.acknowledge();
+        transaction.acknowledge(ack);
       }
     }
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { endpointOf, parseNameAddr, parseVia } from './sip_uri.ts';
+import { endpointOf, parseNameAddr, parseVia, userOf } from './sip_uri.ts';
 
 test.each([
   ['sip:+15550100000@127.0.0.1:5070;transport=udp', '127.0.0.1', 5070],
@@ -33,4 +33,14 @@ test('a Via says who sent it', () => {
   expect(via.sentBy).toEqual({ host: '192.0.2.1', port: 5070 });
   expect(via.params.get('branch')).toBe('z9hG4bK1');
   expect(via.params.has('rport')).toBe(true);
+});
+
+test.each([
+  ['sip:+15550100200@127.0.0.1:5070;transport=udp', '+15550100200'],
+  ['sip:+15550100200;phone-context=x@carrier.example', '+15550100200'],
+  ['sips:anna@carrier.example', 'anna'],
+  ['tel:+15550100200;ext=4', '+15550100200'],
+  ['sip:carrier.example', ''],
+])('the user of %s', (uri, user) => {
+  expect(userOf(uri)).toBe(user);
 });

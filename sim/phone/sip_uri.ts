@@ -53,3 +53,9 @@ export function parseVia(via: string): { sentBy: Endpoint; params: Map<string, s
     params: parseParams(match?.[3] ?? ''),
   };
 }
+
+/** The user of a `sip:` URI or the number of a `tel:` one, as it was dialled; '' where it has none. */
+export function userOf(uri: string): string {
+  const match = /^(?:sips?:([^@;]*)[^@]*@|tel:([^;?]*))/i.exec(uri.trim());
+  return match?.[1] ?? match?.[2] ?? '';
+}

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach } from 'vitest';
 import type { Call, TimelineEntry } from '../call.ts';
 import { RFC3261_TIMERS, type SipTimers } from '../client_transaction.ts';
+import type { OutgoingCall } from '../outgoing_call.ts';
 import { Phone } from '../phone.ts';
 import { ANSWERS, type Script, ScriptedUas } from './scripted_uas.ts';
 
@@ -8,8 +9,8 @@ export interface TestLine {
   phone: Phone;
   /** The other end of the last `dial`. */
   uas: ScriptedUas;
-  dial(script: Script, options?: Partial<Parameters<Phone['dial']>[0]>): Promise<Call>;
-  dialAnswered(script?: Script): Promise<Call>;
+  dial(script: Script, options?: Partial<Parameters<Phone['dial']>[0]>): Promise<OutgoingCall>;
+  dialAnswered(script?: Script): Promise<OutgoingCall>;
 }
 
 /** A phone and something to call, fresh for each test of the suite that calls this. */
