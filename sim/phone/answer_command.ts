@@ -59,10 +59,15 @@ type Options = z.infer<typeof OptionsSchema>;
 /** Waits for calls and takes them, several at once. */
 export function answerCommand(): Command {
   const command = new Command('answer')
+    .summary('waits for calls and takes them')
     .description(
-      'Waits for calls and takes them, as a carrier with one subscriber would: every number\n' +
-        'reaches it. Prints what happens and when, ends on Ctrl-C. To be called by Callwire, set\n' +
-        'SIP_OUTBOUND_ADDRESS=127.0.0.1:5070 and SIP_CALLER_NUMBER, then: npm run sip:setup',
+      'Waits for calls to any number and takes them, several at once. Prints what happens and ' +
+        'when, ends on Ctrl-C.',
+    )
+    .addHelpText(
+      'after',
+      '\nTo be called by Callwire on the local stack: set SIP_OUTBOUND_ADDRESS=127.0.0.1:5070 and' +
+        '\nSIP_CALLER_NUMBER, then npm run sip:setup',
     )
     .option('--port <port>', 'the UDP port to listen on', '5070')
     .option('--host <address>', 'the local address to listen on', '127.0.0.1')

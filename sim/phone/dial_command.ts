@@ -44,6 +44,7 @@ type Options = z.infer<typeof OptionsSchema>;
 /** One call from the command line. */
 export function dialCommand(): Command {
   const command = new Command('dial')
+    .summary('places one call')
     .description('Places one SIP call, prints what happens and when, ends on Ctrl-C.')
     .requiredOption('--to <number>', 'the number to dial')
     .option('--proxy <host:port>', 'where the call goes', '127.0.0.1:5060')

@@ -6,14 +6,11 @@ import { dialCommand } from './dial_command.ts';
  * npm run phone -- --to +15550100000          (the same as: dial --to …)
  * npm run phone -- answer --port 5070
  */
+const dial = dialCommand();
 const program = new Command('phone')
-  .description('A SIP phone for the terminal: places calls, or waits for them.')
-  .addCommand(dialCommand(), { isDefault: true })
+  .description('A SIP phone for the terminal: places a call, or waits for calls.')
+  .addCommand(dial, { isDefault: true })
   .addCommand(answerCommand())
-  .showHelpAfterError()
-  .addHelpText(
-    'after',
-    '\nWithout a command it dials. The options of each: npm run phone -- dial --help',
-  );
+  .addHelpText('after', () => `\nWithout a command it dials:\n\n${dial.helpInformation()}`);
 
 await program.parseAsync();
