@@ -100,6 +100,36 @@ export const signingSecret = reading((secret) => {
   };
 });
 
+/** Where a SIP trunk is: what stands behind `sip:` in its URI. */
+export interface SipAddress {
+  /** A host name or an IP address, with `:port` where it is not the usual one. */
+  address: string;
+  /** `auto` is livekit-sip's own choice, UDP. */
+  transport: 'auto' | 'udp' | 'tcp' | 'tls';
+}
+
+export const sipAddress = reading<SipAddress>((text) => {
+  const [address = '', ...parameters] = text.replace(/^sip:/i, '').split(';');
+  const transport = /^transport=(udp|tcp|tls)$/i.exec(parameters[0] ?? '')?.[1]?.toLowerCase();
+  const understood = parameters.length === 0 || (parameters.length === 1 && transport);
+  if (understood && isHostAndPort(address)) {
+    return { value: { address, transport: (transport ?? 'auto') as SipAddress['transport'] } };
+  }
+  return {
+    problem:
+      'must be a host or IP address, with :port and ;transport=udp, tcp or tls where they are ' +
+      'needed, such as sip.example.com:5061;transport=tls',
+  };
+});
+
+function isHostAndPort(text: string): boolean {
+  const parts = /^(\[[\da-f:.]+\]|[a-z\d](?:[a-z\d.-]*[a-z\d])?)(?::(\d{1,5}))?$/i.exec(text);
+  if (!parts) return false;
+  const [, host = '', number] = parts;
+  if (number !== undefined && !port.safeParse(number).success) return false;
+  return !host.startsWith('[') || ipaddr.IPv6.isValid(host.slice(1, -1));
+}
+
 /** A comma-separated list; empty entries are left out. */
 function list<T>(read: (entry: string) => T | null, problem: string): z.ZodType<T[], string> {
   return reading((entries) => {
@@ -114,10 +144,14 @@ function list<T>(read: (entry: string) => T | null, problem: string): z.ZodType<
   });
 }
 
-export const phoneNumbers = list(
-  toE164,
-  'must be a phone number with its country code, such as +15550100000',
-);
+const NUMBER_PROBLEM = 'must be a phone number with its country code, such as +15550100000';
+
+export const phoneNumbers = list(toE164, NUMBER_PROBLEM);
+
+export const phoneNumber = reading<string>((text) => {
+  const number = toE164(text);
+  return number === null ? { problem: NUMBER_PROBLEM } : { value: number };
+});
 
 export const addresses = list(
   (entry) => (isAddress(entry) ? entry : null),

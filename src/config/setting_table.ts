@@ -315,6 +315,35 @@ export const SETTINGS = {
     secret: true,
   }),
 
+  SIP_OUTBOUND_ADDRESS: setting({
+    group: 'SIP trunk',
+    meaning:
+      'Where outbound calls go: the host of your carrier’s trunk, with `:port` and `;transport=udp`, `tcp` or `tls` where they are needed. Without it there is no outbound trunk.',
+    schema: read.sipAddress,
+    example: 'sip.example.com;transport=tcp',
+  }),
+  SIP_OUTBOUND_USERNAME: setting({
+    group: 'SIP trunk',
+    meaning:
+      'The login at that trunk, with `SIP_OUTBOUND_PASSWORD`. Not needed where the carrier knows you by your address.',
+    schema: read.text,
+    example: 'my-trunk',
+  }),
+  SIP_OUTBOUND_PASSWORD: setting({
+    group: 'SIP trunk',
+    meaning: 'The password that belongs to `SIP_OUTBOUND_USERNAME`.',
+    schema: read.text,
+    example: 'the trunk’s password',
+    secret: true,
+  }),
+  SIP_CALLER_NUMBER: setting({
+    group: 'SIP trunk',
+    meaning: 'The number that outbound calls come from; most carriers take only numbers of yours.',
+    schema: read.phoneNumber,
+    defaultMeaning: 'the first of `SIP_NUMBERS`',
+    example: '+15550100000',
+  }),
+
   DATA_DIR: setting({
     group: 'Storage and logs',
     meaning: 'The folder of the database, the spools and the made keys, for its owner only.',

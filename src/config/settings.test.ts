@@ -45,7 +45,13 @@ test('nothing has to be set', () => {
       maxMinutes: 60,
       drainSeconds: 600,
     },
-    sip: { numbers: [], allowedAddresses: [], username: undefined, password: undefined },
+    sip: {
+      numbers: [],
+      allowedAddresses: [],
+      username: undefined,
+      password: undefined,
+      outbound: null,
+    },
     stack: {
       livekitPort: 7880,
       rtcTcpPort: 7881,
@@ -312,5 +318,62 @@ test('SIP lists are read with their spaces and in every spelling', () => {
     allowedAddresses: ['203.0.113.10', '198.51.100.0/24', '2001:db8::/32'],
     username: 'carrier',
     password: 'made-up',
+    outbound: null,
+  });
+});
+
+describe('the outbound trunk', () => {
+  const outbound = (env: NodeJS.ProcessEnv) =>
+    load({ SIP_CALLER_NUMBER: '+15550100000', ...env }).sip.outbound;
+
+  test.each([
+    ['sip.example.com', 'sip.example.com', 'auto'],
+    ['sip.example.com:5061;transport=TLS', 'sip.example.com:5061', 'tls'],
+    ['sip:203.0.113.7;transport=tcp', '203.0.113.7', 'tcp'],
+    ['[2001:db8::1]:5060', '[2001:db8::1]:5060', 'auto'],
+  ])('at %s is read', (text, address, transport) => {
+    expect(outbound({ SIP_OUTBOUND_ADDRESS: text })).toEqual({
+      address,
+      transport,
+      username: undefined,
+      password: undefined,
+      callerNumber: '+15550100000',
+    });
+  });
+
+  test.each([
+    'https://sip.example.com',
+    'user@sip.example.com',
+    'sip.example.com:0',
+    'sip.example.com:99999',
+    'sip.example.com;transport=ws',
+    'sip.example.com;transport=tcp;lr',
+    'sip.example.com,sip2.example.com',
+    '[2001:db8::1::2]',
+  ])('at %s is refused', (text) => {
+    const { message } = refusal({ SIP_OUTBOUND_ADDRESS: text, SIP_CALLER_NUMBER: '+15550100000' });
+    expect(message).toContain('SIP_OUTBOUND_ADDRESS must be a host');
+  });
+
+  test('calls from the first of our numbers unless told otherwise', () => {
+    const env = { SIP_OUTBOUND_ADDRESS: 'sip.example.com', SIP_CALLER_NUMBER: '' };
+    const SIP_NUMBERS = '+15550100007,+15550100008';
+    expect(outbound({ ...env, SIP_NUMBERS })).toMatchObject({ callerNumber: '+15550100007' });
+    expect(outbound({ ...env, SIP_NUMBERS, SIP_CALLER_NUMBER: '+15550100009' })).toMatchObject({
+      callerNumber: '+15550100009',
+    });
+    expect(refusal(env).message).toContain('SIP_CALLER_NUMBER is missing');
+  });
+
+  test('needs both halves of a login, and is not there without an address', () => {
+    const login = { SIP_OUTBOUND_USERNAME: 'trunk', SIP_OUTBOUND_PASSWORD: 'made-up' };
+    expect(outbound({ ...login, SIP_OUTBOUND_ADDRESS: 'sip.example.com' })).toMatchObject({
+      username: 'trunk',
+      password: 'made-up',
+    });
+    expect(outbound(login)).toBeNull();
+    expect(refusal({ SIP_OUTBOUND_USERNAME: 'trunk' }).message).toContain(
+      'SIP_OUTBOUND_PASSWORD is missing',
+    );
   });
 });

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { CallwireError } from '../errors.ts';
 import { readDotEnv } from './dot_env.ts';
 import { type LivekitKeys, localLivekitKeys } from './livekit_keys.ts';
+import type { SipAddress } from './setting_schemas.ts';
 import { SETTINGS, type Setting, type SettingValues } from './setting_table.ts';
 
 /** Everything the environment decides. Paths are absolute, URLs have no slash at their end. */
@@ -31,6 +32,15 @@ export interface Settings {
     allowedAddresses: string[];
     username: string | undefined;
     password: string | undefined;
+    /** `null` where no calls can be placed. */
+    outbound:
+      | (SipAddress & {
+          username: string | undefined;
+          password: string | undefined;
+          /** E.164. */
+          callerNumber: string;
+        })
+      | null;
   };
   stack: {
     livekitPort: number;
@@ -123,6 +133,7 @@ export function loadSettings({
       allowedAddresses: values.SIP_ALLOWED_ADDRESSES,
       username: values.SIP_USERNAME,
       password: values.SIP_PASSWORD,
+      outbound: outboundTrunk(values),
     },
     stack: {
       livekitPort: values.STACK_LIVEKIT_PORT,
@@ -188,10 +199,16 @@ function checkTogether(
   for (const [one, other] of [
     ['LIVEKIT_API_KEY', 'LIVEKIT_API_SECRET'],
     ['SIP_USERNAME', 'SIP_PASSWORD'],
+    ['SIP_OUTBOUND_USERNAME', 'SIP_OUTBOUND_PASSWORD'],
   ] as const) {
     if (isSet(one) === isSet(other)) continue;
     const [set, missing] = isSet(one) ? [one, other] : [other, one];
     problems.push(`${missing} is missing: ${set} is set, and one is of no use without the other.`);
+  }
+  if (isSet('SIP_OUTBOUND_ADDRESS') && !isSet('SIP_CALLER_NUMBER') && !isSet('SIP_NUMBERS')) {
+    problems.push(
+      'SIP_CALLER_NUMBER is missing: calls to SIP_OUTBOUND_ADDRESS need a number that they come from.',
+    );
   }
   if (
     values.LIVEKIT_URL &&
@@ -279,6 +296,17 @@ function defaultEndpoint(
   if (values.WEBHOOK_URL) return { url: values.WEBHOOK_URL, perEvent: false, secret };
   if (crmAdapter === 'http') return { url: `${values.CRM_URL}/webhooks`, perEvent: true, secret };
   return null;
+}
+
+function outboundTrunk(values: SettingValues): Settings['sip']['outbound'] {
+  const callerNumber = values.SIP_CALLER_NUMBER ?? values.SIP_NUMBERS[0];
+  if (!values.SIP_OUTBOUND_ADDRESS || callerNumber === undefined) return null;
+  return {
+    ...values.SIP_OUTBOUND_ADDRESS,
+    username: values.SIP_OUTBOUND_USERNAME,
+    password: values.SIP_OUTBOUND_PASSWORD,
+    callerNumber,
+  };
 }
 
 function invalid(problems: readonly string[], cause?: unknown): CallwireError {
