@@ -1,9 +1,18 @@
 import './node_version.ts';
 import { Command } from 'commander';
 import { loadSettings, type Settings } from '../src/config/settings.ts';
-import { carrierInstructions } from '../src/telephony/carrier_instructions.ts';
-import { livekitApi } from '../src/telephony/livekit_api.ts';
-import { type Outcome, provisionInbound, removeInbound } from '../src/telephony/provisioning.ts';
+import {
+  carrierInstructions,
+  outboundInstructions,
+} from '../src/telephony/carrier_instructions.ts';
+import { provisionInbound, removeInbound } from '../src/telephony/inbound_trunk.ts';
+import { type LiveKitApi, livekitApi } from '../src/telephony/livekit_api.ts';
+import {
+  findOutboundTrunk,
+  provisionOutbound,
+  removeOutbound,
+} from '../src/telephony/outbound_trunk.ts';
+import type { Provisioned } from '../src/telephony/provisioning.ts';
 import { exitWithError } from './exit_with_error.ts';
 
 /*
@@ -12,12 +21,16 @@ import { exitWithError } from './exit_with_error.ts';
  */
 const program = new Command('sip:setup')
   .description(
-    'Makes the inbound trunk and the dispatch rule in LiveKit that bring phone calls to the agent.\n' +
-      'Run it again after a change of SIP_NUMBERS, SIP_ALLOWED_ADDRESSES, SIP_USERNAME,\n' +
-      'SIP_PASSWORD or LIVEKIT_AGENT_NAME: it changes what is there, and only what has changed.',
+    'Makes in LiveKit what phone calls need: the inbound trunk and the dispatch rule that bring\n' +
+      'calls to the agent and, where SIP_OUTBOUND_ADDRESS is set, the outbound trunk for calls to\n' +
+      'phones. Run it again after a change of a SIP_ setting or LIVEKIT_AGENT_NAME: it changes what\n' +
+      'is there, and only what has changed.',
   )
-  .option('--open', 'allow a trunk that anyone can call through: no addresses and no login')
-  .option('--remove', 'delete the trunk and the rule that this command made, nothing else')
+  .option(
+    '--open',
+    'allow an inbound trunk that anyone can call through: no addresses and no login',
+  )
+  .option('--remove', 'delete the trunks and the rule that this command made, nothing else')
   .addHelpText(
     'after',
     '\nSettings are read from the environment and .env (docs/configuration.md).' +
@@ -30,39 +43,76 @@ async function run({ open = false, remove = false }): Promise<void> {
   const settings = loadSettings();
   const { sip } = livekitApi(settings.livekit);
   if (remove) {
-    const { trunk, rule } = await removeInbound(sip);
-    console.log(`dispatch rule  ${rule ? `${rule} deleted` : 'there was none'}`);
-    console.log(`inbound trunk  ${trunk ? `${trunk} deleted` : 'there was none'}`);
+    await removeAll(sip, settings);
     return;
   }
-  const { trunk, rule } = await provisionInbound(sip, {
-    ...settings.sip,
-    agentName: settings.livekit.agentName,
-    open,
-  });
-  console.log(`inbound trunk  ${trunk.id} ${said(trunk.outcome)}`);
-  console.log(`dispatch rule  ${rule.id} ${said(rule.outcome)}`);
-  console.log(instructions(settings));
+  // Those who only place calls need not open a way in.
+  if (!settings.sip.outbound || open || wantsInbound(settings)) {
+    await setUpInbound(sip, settings, open);
+  } else {
+    console.log(
+      'inbound trunk  not made: none of SIP_NUMBERS, SIP_ALLOWED_ADDRESSES, SIP_USERNAME',
+    );
+  }
+  await setUpOutbound(sip, settings);
 }
 
-function said(outcome: Outcome): string {
-  return outcome === 'unchanged' ? 'is as it should be: nothing changed' : outcome;
+async function setUpInbound(sip: Sip, settings: Settings, open: boolean): Promise<void> {
+  const { agentName } = settings.livekit;
+  const { trunk, rule } = await provisionInbound(sip, { ...settings.sip, agentName, open });
+  console.log(`inbound trunk  ${said(trunk)}`);
+  console.log(`dispatch rule  ${said(rule)}`);
+  const lines = carrierInstructions({ ...settings.sip, ...placeOf(settings) });
+  console.log('\nTell your carrier (origination, or "send calls to"):');
+  for (const line of lines) console.log(`  ${line}`);
+  console.log(`\nCalls go to the agent "${agentName}". Start it: npm run agent start`);
 }
 
-function instructions({ livekit, sip, stack }: Settings): string {
-  const lines = carrierInstructions({
-    ...sip,
+async function setUpOutbound(sip: Sip, settings: Settings): Promise<void> {
+  const { outbound } = settings.sip;
+  const name = settings.livekit.agentName;
+  if (!outbound) {
+    const left = await findOutboundTrunk(sip, { name });
+    if (left) {
+      console.log(
+        `\noutbound trunk ${left.sipTrunkId} is left as it is: SIP_OUTBOUND_ADDRESS is not set ` +
+          '(--remove deletes it)',
+      );
+    }
+    return;
+  }
+  const trunk = await provisionOutbound(sip, { ...outbound, name });
+  console.log(`\noutbound trunk ${said(trunk)}`);
+  console.log('\nAt your carrier (termination, or "calls from you"):');
+  const lines = outboundInstructions({ ...outbound, ...placeOf(settings) });
+  for (const line of lines) console.log(`  ${line}`);
+}
+
+async function removeAll(sip: Sip, settings: Settings): Promise<void> {
+  const inbound = await removeInbound(sip);
+  const outbound = await removeOutbound(sip, { name: settings.livekit.agentName });
+  const gone = (id: string | null) => (id ? `${id} deleted` : 'there was none');
+  console.log(`dispatch rule  ${gone(inbound.rule)}`);
+  console.log(`inbound trunk  ${gone(inbound.trunk)}`);
+  console.log(`outbound trunk ${gone(outbound)}`);
+}
+
+type Sip = LiveKitApi['sip'];
+
+function wantsInbound({ sip }: Settings): boolean {
+  return sip.numbers.length > 0 || sip.allowedAddresses.length > 0 || sip.username !== undefined;
+}
+
+function said({ id, outcome }: Provisioned): string {
+  return `${id} ${outcome === 'unchanged' ? 'is as it should be: nothing changed' : outcome}`;
+}
+
+function placeOf({ livekit, stack }: Settings) {
+  return {
     livekitUrl: livekit.url,
     localLivekitPort: stack.livekitPort,
     localSipPort: stack.sipPort,
-  });
-  return [
-    '',
-    'Tell your carrier (origination, or "send calls to"):',
-    ...lines.map((line) => `  ${line}`),
-    '',
-    `Calls go to the agent "${livekit.agentName}". Start it: npm run agent start`,
-  ].join('\n');
+  };
 }
 
 program.parseAsync().catch(exitWithError);

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type Installation, SIM_MODEL_KEY } from '../sim/installation/installation.ts';
 import { WorkerProcess } from '../sim/installation/worker_process.ts';
 import type { Call } from '../sim/phone/call.ts';
-import { provisionInbound } from '../src/telephony/provisioning.ts';
+import { provisionInbound } from '../src/telephony/inbound_trunk.ts';
 import { type Side, workerSettled } from './side.ts';
 
 /** The bare agent beside our installation: same stack, same phone, same stand-in for the model. */

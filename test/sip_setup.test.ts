@@ -1,12 +1,18 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { type LiveKitApi, livekitApi } from '../src/telephony/livekit_api.ts';
 import {
   type InboundWish,
   provisionInbound,
   removeInbound,
-} from '../src/telephony/provisioning.ts';
+} from '../src/telephony/inbound_trunk.ts';
+import { type LiveKitApi, livekitApi } from '../src/telephony/livekit_api.ts';
+import {
+  type OutboundWish,
+  outboundTrunkId,
+  provisionOutbound,
+  removeOutbound,
+} from '../src/telephony/outbound_trunk.ts';
 
 const run = promisify(execFile);
 
@@ -115,36 +121,144 @@ describe('the inbound trunk and dispatch rule', () => {
       await sip.deleteSipTrunk(theirs.sipTrunkId);
     }
   });
+});
 
-  describe('by npm run sip:setup', () => {
-    const setup = (args: string[], env: Record<string, string>) => {
-      const { url, apiKey, apiSecret } = inject('stack');
-      return run(process.execPath, ['agent/sip_setup.ts', ...args], {
-        env: {
-          ...process.env,
-          LIVEKIT_URL: url,
-          LIVEKIT_API_KEY: apiKey,
-          LIVEKIT_API_SECRET: apiSecret,
-          SIP_NUMBERS: '+15550109004',
-          ...env,
-        },
+describe('the outbound trunk', () => {
+  const name = 'sip-setup-test';
+  const wish: OutboundWish = {
+    address: 'sip.example.com:5061',
+    transport: 'tls',
+    username: 'trunk',
+    password: 'a-made-up-password',
+    callerNumber: '+15550109000',
+    name,
+  };
+  let sip: LiveKitApi['sip'];
+
+  beforeEach(() => {
+    sip = livekitApi(inject('stack')).sip;
+  });
+  afterEach(() => removeOutbound(sip, { name }));
+
+  const ourTrunk = async () =>
+    (await sip.listSipOutboundTrunk()).find((trunk) => trunk.name === `${name} outbound`);
+
+  it('is made as it is wished', async () => {
+    const { id, outcome } = await provisionOutbound(sip, wish);
+    expect(outcome).toBe('created');
+    expect(await outboundTrunkId(sip, { name })).toBe(id);
+    expect((await ourTrunk())?.toJson()).toMatchObject({
+      sipTrunkId: id,
+      address: 'sip.example.com:5061',
+      transport: 'SIP_TRANSPORT_TLS',
+      numbers: ['+15550109000'],
+      authUsername: 'trunk',
+      authPassword: 'a-made-up-password',
+    });
+  });
+
+  it('is not touched by a second run', async () => {
+    const first = await provisionOutbound(sip, wish);
+    const before = await ourTrunk();
+    expect(await provisionOutbound(sip, wish)).toEqual({ id: first.id, outcome: 'unchanged' });
+    expect(await ourTrunk()).toEqual(before);
+  });
+
+  it.each([
+    ['address', { address: 'sip2.example.com' }],
+    ['transport', { transport: 'tcp' }],
+    ['login', { username: undefined, password: undefined }],
+    ['number', { callerNumber: '+15550109009' }],
+  ] as const)(
+    'keeps its id, and what was set elsewhere, when its %s changes',
+    async (_, change) => {
+      const { id } = await provisionOutbound(sip, wish);
+      await sip.updateSipOutboundTrunkFields(id, { metadata: 'theirs' });
+      expect(await provisionOutbound(sip, { ...wish, ...change })).toEqual({
+        id,
+        outcome: 'updated',
       });
+      expect(await ourTrunk()).toMatchObject({ sipTrunkId: id, metadata: 'theirs' });
+      expect(await provisionOutbound(sip, { ...wish, ...change })).toMatchObject({
+        outcome: 'unchanged',
+      });
+    },
+  );
+
+  it('is removed without touching others', async () => {
+    const theirs = await sip.createSipOutboundTrunk('old PBX', 'sip.example.com', ['+15550109001']);
+    try {
+      const { id } = await provisionOutbound(sip, wish);
+      expect(await removeOutbound(sip, { name })).toBe(id);
+      expect(await removeOutbound(sip, { name })).toBeNull();
+      expect(await sip.listSipOutboundTrunk({ trunkIds: [theirs.sipTrunkId] })).toHaveLength(1);
+    } finally {
+      await sip.deleteSipTrunk(theirs.sipTrunkId);
+    }
+  });
+});
+
+describe('npm run sip:setup', () => {
+  let sip: LiveKitApi['sip'];
+  beforeEach(() => {
+    sip = livekitApi(inject('stack')).sip;
+  });
+  afterEach(async () => {
+    await removeInbound(sip);
+    await removeOutbound(sip);
+  });
+
+  const setup = (args: string[], env: Record<string, string>) => {
+    const { url, apiKey, apiSecret } = inject('stack');
+    return run(process.execPath, ['agent/sip_setup.ts', ...args], {
+      env: {
+        ...process.env,
+        LIVEKIT_URL: url,
+        LIVEKIT_API_KEY: apiKey,
+        LIVEKIT_API_SECRET: apiSecret,
+        SIP_NUMBERS: '+15550109004',
+        ...env,
+      },
+    });
+  };
+
+  it('refuses an inbound trunk through which anyone could call', async () => {
+    await expect(setup([], {})).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/SIP_TRUNK_OPEN[\s\S]*SIP_ALLOWED_ADDRESSES[\s\S]*--open/),
+    });
+    expect((await setup(['--open'], {})).stdout).toMatch(/inbound trunk {2}ST_\w+ created/);
+  });
+
+  it('says what the carrier must know, without the passwords', async () => {
+    const { stdout } = await setup([], {
+      SIP_USERNAME: 'carrier',
+      SIP_PASSWORD: 'made-up-4711',
+      SIP_OUTBOUND_ADDRESS: 'sip.example.com;transport=tcp',
+      SIP_OUTBOUND_USERNAME: 'trunk',
+      SIP_OUTBOUND_PASSWORD: 'made-up-4712',
+    });
+    expect(stdout).toMatch(/inbound trunk {2}ST_\w+ created/);
+    expect(stdout).toMatch(/outbound trunk ST_\w+ created/);
+    expect(stdout).toContain('+15550109004');
+    expect(stdout).toContain('user carrier');
+    expect(stdout).toContain('sip.example.com, TCP');
+    expect(stdout).toContain('user trunk');
+    expect(stdout).not.toContain('made-up-471');
+  });
+
+  it('opens no way in for those who only place calls, and takes back what it made', async () => {
+    const env = {
+      SIP_NUMBERS: '',
+      SIP_OUTBOUND_ADDRESS: 'sip.example.com',
+      SIP_CALLER_NUMBER: '+15550109005',
     };
-    afterEach(() => removeInbound(sip));
-
-    it('are refused where anyone could call', async () => {
-      await expect(setup([], {})).rejects.toMatchObject({
-        code: 1,
-        stderr: expect.stringMatching(/SIP_TRUNK_OPEN[\s\S]*SIP_ALLOWED_ADDRESSES[\s\S]*--open/),
-      });
-      expect((await setup(['--open'], {})).stdout).toMatch(/inbound trunk {2}ST_\w+ created/);
-    });
-
-    it('come with what the carrier must know, without the password', async () => {
-      const { stdout } = await setup([], { SIP_USERNAME: 'carrier', SIP_PASSWORD: 'made-up-4711' });
-      expect(stdout).toContain('+15550109004');
-      expect(stdout).toContain('user carrier');
-      expect(stdout).not.toContain('made-up-4711');
-    });
+    const { stdout } = await setup([], env);
+    expect(stdout).toMatch(/inbound trunk {2}not made[\s\S]*outbound trunk ST_\w+ created/);
+    const id = await outboundTrunkId(sip);
+    const without = { SIP_NUMBERS: '', SIP_USERNAME: 'carrier', SIP_PASSWORD: 'made-up' };
+    expect((await setup([], without)).stdout).toContain(`outbound trunk ${id} is left as it is`);
+    expect((await setup(['--remove'], env)).stdout).toContain(`outbound trunk ${id} deleted`);
+    expect((await setup(['--remove'], env)).stdout).toContain('outbound trunk there was none');
   });
 });

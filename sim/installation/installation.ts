@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openAdminStore } from '../../src/ledger/admin_store.ts';
 import type { ContactInput, StoredEvent } from '../../src/store/store.ts';
 import { type LiveKitApi, livekitApi } from '../../src/telephony/livekit_api.ts';
-import { provisionInbound } from '../../src/telephony/provisioning.ts';
+import { provisionInbound } from '../../src/telephony/inbound_trunk.ts';
 import type { SimContact } from '../crm/contact_book.ts';
 import { CrmBackend, type CrmBackendOptions } from '../crm/crm_backend.ts';
 import type { OutgoingCall } from '../phone/outgoing_call.ts';

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type CarrierInstructionsOptions, carrierInstructions } from './carrier_instructions.ts';
+import {
+  type CarrierInstructionsOptions,
+  carrierInstructions,
+  outboundInstructions,
+} from './carrier_instructions.ts';
 
 const told = (options: Partial<CarrierInstructionsOptions>) =>
   carrierInstructions({
@@ -36,5 +40,32 @@ describe('what a carrier must be told', () => {
     expect(text).toContain('user carrier');
     expect(text).toContain('203.0.113.0/24');
     expect(told({ numbers: [] })).toMatch(/Numbers +any/);
+  });
+});
+
+describe('what is to be done at the carrier for calls to phones', () => {
+  const toldOf = (livekitUrl: string, username?: string) =>
+    outboundInstructions({
+      livekitUrl,
+      localLivekitPort: 7880,
+      localSipPort: 5060,
+      address: 'sip.example.com',
+      transport: 'tcp',
+      username,
+      callerNumber: '+15550100000',
+    }).join('\n');
+
+  it('names where calls go, what they come from, and that REFER must be allowed', () => {
+    const text = toldOf('wss://livekit.example.com', 'my-trunk');
+    expect(text).toContain('sip.example.com, TCP');
+    expect(text).toContain('+15550100000');
+    expect(text).toContain('user my-trunk');
+    expect(text).toContain('REFER');
+  });
+
+  it('depends on where LiveKit runs', () => {
+    expect(toldOf('wss://x.livekit.cloud')).toContain('LiveKit Cloud has no fixed ones');
+    expect(toldOf('ws://127.0.0.1:7880')).toContain('npm run phone -- answer');
+    expect(toldOf('wss://livekit.example.com')).toContain('machine on which livekit-sip runs');
   });
 });

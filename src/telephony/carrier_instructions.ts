@@ -1,12 +1,20 @@
-import type { InboundWish } from './provisioning.ts';
+import type { InboundWish } from './inbound_trunk.ts';
+import type { OutboundWish } from './outbound_trunk.ts';
 
-export interface CarrierInstructionsOptions
-  extends Pick<InboundWish, 'numbers' | 'allowedAddresses' | 'username'> {
+interface LiveKitPlace {
   livekitUrl: string;
   /** Where livekit-sip of the local stack listens, in case it is the one. */
   localSipPort: number;
   localLivekitPort: number;
 }
+
+export interface CarrierInstructionsOptions
+  extends Pick<InboundWish, 'numbers' | 'allowedAddresses' | 'username'>,
+    LiveKitPlace {}
+
+export interface OutboundInstructionsOptions
+  extends Pick<OutboundWish, 'address' | 'transport' | 'username' | 'callerNumber'>,
+    LiveKitPlace {}
 
 /** What has to be entered at the carrier so that calls arrive; lines for a terminal. */
 export function carrierInstructions(options: CarrierInstructionsOptions): string[] {
@@ -22,13 +30,34 @@ export function carrierInstructions(options: CarrierInstructionsOptions): string
   ];
 }
 
-function destination({
-  livekitUrl,
-  localLivekitPort,
-  localSipPort,
-}: CarrierInstructionsOptions): string[] {
-  const { hostname, port } = new URL(livekitUrl);
-  if (hostname.endsWith('.livekit.cloud')) {
+/** What the carrier must know, or has said, so that calls go out; lines for a terminal. */
+export function outboundInstructions(options: OutboundInstructionsOptions): string[] {
+  const { address, transport, username, callerNumber } = options;
+  return [
+    `Calls to   ${address}, ${transport === 'auto' ? 'UDP' : transport.toUpperCase()}`,
+    `From       ${callerNumber}, a number that the carrier lets you call from`,
+    `Login      ${username ? `user ${username}, password as in SIP_OUTBOUND_PASSWORD` : 'none: the carrier must know the address of livekit-sip'}`,
+    ...source(options),
+    'Transfers  work where the carrier carries out SIP REFER ("call transfer"): switch it on there',
+  ];
+}
+
+function source(place: LiveKitPlace): string[] {
+  switch (whereIs(place)) {
+    case 'cloud':
+      return ['Addresses  LiveKit Cloud has no fixed ones: use a login at the carrier'];
+    case 'local':
+      return [
+        'Addresses  the local stack reaches this machine only: be called by npm run phone -- answer',
+      ];
+    default:
+      return ['Addresses  calls come from the machine on which livekit-sip runs'];
+  }
+}
+
+function destination(place: LiveKitPlace): string[] {
+  const where = whereIs(place);
+  if (where === 'cloud') {
     // Made from the project's id, which neither the URL nor the API key tells.
     return [
       'SIP URI    sip:<project>.sip.livekit.cloud, shown on the page "Project settings" of',
@@ -36,20 +65,23 @@ function destination({
       'Transport  TLS or TCP where the carrier can, else UDP: add ;transport=tls or ;transport=tcp',
     ];
   }
-  if (isLoopback(hostname) && Number(port) === localLivekitPort) {
+  if (where === 'local') {
     return [
-      `SIP URI    sip:127.0.0.1:${localSipPort}: only this machine reaches the local stack, so`,
+      `SIP URI    sip:127.0.0.1:${place.localSipPort}: only this machine reaches the local stack, so`,
       '           a softphone on it can call, a carrier cannot',
       'Transport  UDP or TCP',
     ];
   }
   return [
-    `SIP URI    sip:${hostname}: the machine on which livekit-sip runs, with its sip_port (5060),`,
+    `SIP URI    sip:${new URL(place.livekitUrl).hostname}: the machine on which livekit-sip runs, with its sip_port (5060),`,
     '           and its rtp_port range (UDP 10000-20000) open for the carrier',
     'Transport  UDP or TCP; TLS where livekit-sip has a certificate',
   ];
 }
 
-function isLoopback(hostname: string): boolean {
-  return ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
+function whereIs({ livekitUrl, localLivekitPort }: LiveKitPlace): 'cloud' | 'local' | 'own' {
+  const { hostname, port } = new URL(livekitUrl);
+  if (hostname.endsWith('.livekit.cloud')) return 'cloud';
+  const loopback = ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
+  return loopback && Number(port) === localLivekitPort ? 'local' : 'own';
 }

@@ -23,7 +23,9 @@ export function livekitApi(access: LiveKitAccess): LiveKitApi {
   const options = { requestTimeout: REQUEST_TIMEOUT_IN_SECONDS };
   return {
     rooms: new RoomServiceClient(host, access.apiKey, access.apiSecret, options),
-    sip: new SipClient(host, access.apiKey, access.apiSecret, options),
+    // With LiveKit Cloud the SDK would send a request that broke off to the next region again,
+    // and what was asked for may be to dial: whoever is called twice does not want to be.
+    sip: new SipClient(host, access.apiKey, access.apiSecret, { ...options, failover: false }),
     dispatch: new AgentDispatchClient(host, access.apiKey, access.apiSecret, options),
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { type InboundWish, provisionInbound } from './inbound_trunk.ts';
 import { livekitApi } from './livekit_api.ts';
-import { type InboundWish, provisionInbound } from './provisioning.ts';
 
 // What LiveKit makes of it is in test/sip_setup.test.ts, on a real one.
 describe('an inbound trunk', () => {
