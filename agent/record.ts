@@ -19,6 +19,7 @@ import type { RequestHandlers } from '../src/ledger/host_session.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import { LocalLedger } from '../src/ledger/local_ledger.ts';
 import { openStore } from '../src/ledger/open_store.ts';
+import { Pruner } from '../src/ledger/pruner.ts';
 import { socketPath } from '../src/ledger/socket_path.ts';
 import { spoolDir } from '../src/ledger/spool.ts';
 import { aliveAtStart, recoverSpools } from '../src/ledger/spool_recovery.ts';
@@ -81,6 +82,7 @@ export async function startRecord(
     // Its own requests give up after 5 s, before the sweep does.
     releaseRoom: ({ room }) => deleteRoom(livekit.rooms, room),
   });
+  const pruner = new Pruner({ store, retainDays: settings.retainDays });
   try {
     await recoverSpools(store, spools, { isAlive: aliveAtStart });
     await store.releaseClaims();
@@ -94,6 +96,7 @@ export async function startRecord(
     });
     sweeper.start();
     const deliveries = startDeliveries(settings, { store, secrets, metrics });
+    pruner.start();
     return {
       ledger,
       store,
@@ -105,6 +108,7 @@ export async function startRecord(
       close: async () => {
         await host.close({ deadlineMs: HOST_STOP_LIMIT_MS });
         await sweeper.close();
+        await pruner.close();
         await deliveries.stop();
         await commits.close({ deadlineMs: COMMIT_STOP_LIMIT_MS });
         await ledger.close();

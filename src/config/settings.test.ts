@@ -61,6 +61,7 @@ test('nothing has to be set', () => {
       rtpPorts: { from: 10_000, to: 10_200 },
     },
     workerPort: 0,
+    retainDays: 90,
     delivery: {
       retryScheduleMs: [
         2_000, 10_000, 30_000, 120_000, 600_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000,

@@ -53,6 +53,8 @@ export interface Settings {
   };
   /** 0 = any free one. */
   workerPort: number;
+  /** Days after its end at which a call is removed; 0 = never. */
+  retainDays: number;
   delivery: {
     /** The wait before each retry, in order. */
     retryScheduleMs: number[];
@@ -144,6 +146,7 @@ export function loadSettings({
       rtpPorts: values.STACK_RTP_PORTS,
     },
     workerPort: values.WORKER_PORT,
+    retainDays: values.RETAIN_DAYS,
     delivery: {
       retryScheduleMs: values.RETRY_SCHEDULE,
       endpointDisableAfterMs: values.ENDPOINT_DISABLE_AFTER,

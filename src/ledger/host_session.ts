@@ -59,7 +59,6 @@ export const ADMIN_METHODS = [
   'listApiKeys',
   'revokeApiKey',
   'redactCall',
-  'prune',
   'addSuppression',
   'importSuppressions',
   'getSuppression',

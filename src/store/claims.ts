@@ -32,7 +32,7 @@ export async function claimJobs(
   const { now, failing } = query;
   const targets = await waitingTargets(trx);
   for (const { target, standing } of targets) {
-    if (standing === 'orphan') await giveUpTarget(trx, target, GIVEN_UP_AT_A_TIME, now);
+    if (standing === 'orphan') await giveUpTarget(trx, target, GIVEN_UP_AT_A_TIME);
   }
   const underWay = await claimsByTarget(trx, now);
   const busy = (target: string) => underWay.get(target) ?? 0;

@@ -126,8 +126,31 @@ export interface RetentionStore {
    */
   redactCall(callId: string): Promise<boolean>;
   /**
-   * Removes the jobs that were settled before `before`, with their attempts, oldest first, at most
-   * `limit`. Returns how many: fewer than `limit` means that none is left.
+   * One step of removing what is older than `before`, oldest first: calls that ended, with their
+   * events, facts, deliveries and attempts, or the events of no call, with theirs. Whatever has a
+   * delivery that still waits stays. A step ends behind the one with which `rows` are removed, so a
+   * long call makes a long step, and the next one goes on from `next`.
    */
-  prune(query: { before: number; limit: number }): Promise<number>;
+  prune(query: PruneQuery): Promise<Pruned>;
+}
+
+export interface PruneQuery {
+  what: 'calls' | 'events_of_no_call';
+  before: number;
+  rows: number;
+  /** `next` of the step before; `null` for the first. */
+  after: PrunePoint | null;
+}
+
+export interface PrunePoint {
+  time: number;
+  id: string;
+}
+
+export interface Pruned {
+  removed: number;
+  /** Old ones that stay, for a delivery of theirs waits. */
+  kept: number;
+  /** `null`: there is nothing more to look at. */
+  next: PrunePoint | null;
 }

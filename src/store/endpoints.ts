@@ -69,18 +69,14 @@ export async function updateEndpoint(
 }
 
 /** See `given_up.ts` for what waits for it. */
-export async function deleteEndpoint(
-  trx: Transaction<Tables>,
-  id: string,
-  now: number,
-): Promise<boolean> {
+export async function deleteEndpoint(trx: Transaction<Tables>, id: string): Promise<boolean> {
   await trx.deleteFrom('triggers').where('endpoint_id', '=', id).execute();
   const { numDeletedRows } = await trx
     .deleteFrom('endpoints')
     .where('id', '=', id)
     .executeTakeFirst();
   if (numDeletedRows === 0n) return false;
-  await giveUpTarget(trx, id, GIVEN_UP_AT_A_TIME, now);
+  await giveUpTarget(trx, id, GIVEN_UP_AT_A_TIME);
   return true;
 }
 

@@ -17,10 +17,9 @@ export async function giveUpTarget(
   trx: Transaction<Tables>,
   target: string,
   limit: number,
-  now: number,
 ): Promise<void> {
   await sql`
-    update jobs set ${ended('endpoint_deleted', now)} where position in (
+    update jobs set ${ended('endpoint_deleted')} where position in (
       select position from jobs indexed by jobs_due
         where state = 'waiting' and target = ${target} limit ${limit}
     )
@@ -28,17 +27,13 @@ export async function giveUpTarget(
 }
 
 /** A call has few jobs. */
-export async function giveUpCall(
-  trx: Transaction<Tables>,
-  callId: string,
-  now: number,
-): Promise<void> {
+export async function giveUpCall(trx: Transaction<Tables>, callId: string): Promise<void> {
   await sql`
-    update jobs set ${ended('redacted', now)}
+    update jobs set ${ended('redacted')}
       where call_id = ${callId} and state = 'waiting'
   `.execute(trx);
 }
 
-function ended(reason: string, now: number) {
-  return sql`state = 'exhausted', claim_id = null, last_error = ${reason}, settled_at = ${now}`;
+function ended(reason: string) {
+  return sql`state = 'exhausted', claim_id = null, last_error = ${reason}`;
 }

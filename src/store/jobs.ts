@@ -41,7 +41,7 @@ export async function settleJob(
       state: STATE_AFTER[next.state],
       attempts,
       claim_id: null,
-      ...('at' in next ? { next_at: Math.round(next.at) } : { settled_at: now }),
+      ...('at' in next && { next_at: Math.round(next.at) }),
       ...(tried && { last_status: attempt.status, last_error: attempt.error }),
     })
     .where('id', '=', jobId)

@@ -53,6 +53,8 @@ CREATE INDEX calls_dialled_to on calls (to_number, created_at) where direction =
 CREATE INDEX calls_held_by_lease on calls (lease_until)
   where state in ('dialing', 'ringing', 'active');
 
+CREATE INDEX calls_ended on calls (ended_at, id) where ended_at is not null;
+
 CREATE INDEX calls_live_by_caller on calls (from_number) where state <> 'ended';
 
 CREATE TABLE contact_entries (
@@ -112,6 +114,8 @@ CREATE UNIQUE INDEX call_ended_once on events (call_id) where type = 'call.ended
 
 CREATE INDEX events_by_call on events (call_id);
 
+CREATE INDEX events_of_no_call on events (time, id) where call_id is null;
+
 CREATE UNIQUE INDEX events_sequence_once on events (call_id, sequence) where sequence is not null;
 
 CREATE UNIQUE INDEX events_transcript_sequence_once on events (call_id, transcript_sequence)
@@ -155,7 +159,7 @@ CREATE TABLE jobs (
   last_status integer,
   last_error text,
   replayed_by text
-  , sequence integer, settled_at integer) strict;
+  , sequence integer) strict;
 
 CREATE INDEX jobs_by_call on jobs (call_id);
 
@@ -171,8 +175,6 @@ CREATE INDEX jobs_exhausted on jobs (position) where state = 'exhausted';
 
 CREATE INDEX jobs_in_order on jobs (target, call_id, sequence)
   where state = 'waiting' and sequence is not null;
-
-CREATE INDEX jobs_settled on jobs (settled_at) where settled_at is not null;
 
 CREATE INDEX jobs_waiting on jobs (created_at) where state = 'waiting';
 

@@ -103,7 +103,6 @@ export interface JobTable {
   replayed_by: string | null;
   /** The event's, where the endpoint was made by the API: see `ordered_deliveries.ts`. */
   sequence: number | null;
-  settled_at: number | null;
 }
 
 export interface AttemptTable {

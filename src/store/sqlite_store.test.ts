@@ -99,9 +99,11 @@ describe('the SQLite file', () => {
              ('dlv_due', 'crm_write', 'crm', 'waiting', '{}', 5, 5)`);
     db.close();
     await open();
-    expect(await store?.prune({ before: 6, limit: 10 })).toBe(1);
     const left = await store?.listDeliveries({ limit: 10 });
-    expect(left).toMatchObject([{ id: 'dlv_due', state: 'waiting' }]);
+    expect(left).toMatchObject([
+      { id: 'dlv_due', state: 'waiting', nextAt: 5 },
+      { id: 'dlv_old', state: 'done' },
+    ]);
   });
 
   /**

@@ -27,7 +27,8 @@ import { abandonedCalls, expireLeases, renewLeases, takeOver } from './leases.ts
 import { migrate } from './migrations/index.ts';
 import * as outbound from './outbound_calls.ts';
 import * as recordings from './recordings.ts';
-import { prune, redactCall } from './retention.ts';
+import { prune } from './pruning.ts';
+import { redactCall } from './redaction.ts';
 import type { Tables } from './schema.ts';
 import { type SettlementOptions, settleJobs } from './settlements.ts';
 import { openSqliteConnection } from './sqlite_connection.ts';
@@ -204,7 +205,7 @@ class SqliteStore implements Store {
   };
 
   deleteEndpoint: Store['deleteEndpoint'] = (id) =>
-    this.#transaction((trx) => endpoints.deleteEndpoint(trx, id, this.#now()));
+    this.#transaction((trx) => endpoints.deleteEndpoint(trx, id));
 
   rotateEndpointSecret: Store['rotateEndpointSecret'] = (id, next) =>
     this.#transaction((trx) => endpoints.rotateEndpointSecret(trx, id, next));
@@ -242,7 +243,8 @@ class SqliteStore implements Store {
   redactCall: Store['redactCall'] = (callId) =>
     this.#transaction((trx) => redactCall(trx, callId, this.#options.composer, this.#now()));
 
-  prune: Store['prune'] = (query) => this.#transaction((trx) => prune(trx, query));
+  // What a power cut brings back is pruned again.
+  prune: Store['prune'] = (query) => this.#unsynced((trx) => prune(trx, query));
 
   gateFacts: Store['gateFacts'] = (query) => this.#read((db) => outbound.gateFacts(db, query));
 
@@ -312,7 +314,7 @@ class SqliteStore implements Store {
 
   /**
    * A transaction that a power cut may undo: for claims and plain successes, whose loss costs one
-   * more delivery of the same event. Two fsyncs less for each delivery are two less that the appends
+   * more delivery of the same event, and for pruning. Two fsyncs less for each delivery are two less that the appends
    * of running calls wait behind. The next append's fsync covers these as well.
    */
   async #unsynced<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {

@@ -6,9 +6,8 @@ import type { Append, Store } from '../../store/store.ts';
 export const CALLER = '+15550100001';
 
 /** Writes a call with two utterances as its process would, and returns its id. */
-export async function liveCall(store: Store): Promise<string> {
+export async function liveCall(store: Store, time = Date.now() - 60_000): Promise<string> {
   const id = newId('call');
-  const time = Date.now() - 60_000;
   await write(store, {
     callId: id,
     open: {
@@ -31,10 +30,11 @@ export async function liveCall(store: Store): Promise<string> {
   return id;
 }
 
-export async function endedCall(store: Store): Promise<string> {
-  const id = await liveCall(store);
-  const time = Date.now() - 60_000 + 31_000;
-  const ended = draftEvent('call.ended', { end_reason: 'caller_hung_up' }, { time });
+/** The same, and its end 31 s behind `time`. */
+export async function endedCall(store: Store, time = Date.now() - 60_000): Promise<string> {
+  const id = await liveCall(store, time);
+  const end = { time: time + 31_000 };
+  const ended = draftEvent('call.ended', { end_reason: 'caller_hung_up' }, end);
   await write(store, { callId: id, events: [ended] });
   return id;
 }

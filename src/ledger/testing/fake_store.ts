@@ -162,7 +162,6 @@ export function fakeStore(): FakeStore {
       listApiKeys: unused,
       revokeApiKey: unused,
       redactCall: unused,
-      prune: unused,
       addSuppression: unused,
       importSuppressions: unused,
       getSuppression: unused,

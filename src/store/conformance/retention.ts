@@ -94,31 +94,99 @@ export function retentionConformance(t: StoreUnderTest): void {
   });
 
   describe('pruning', () => {
-    it('removes what was settled long ago, a piece at a time, and nothing that waits', async () => {
+    const oldest = { before: START + 1, rows: 1_000, after: null };
+
+    /** A call of three events that ended at `time`; its deliveries wait. */
+    async function endedAt(time: number): Promise<string> {
       const callId = await t.openCall();
-      await t.happen(callId, 'a.1', 'a.2', 'a.3');
+      const ended = { ...event('call.ended', { end_reason: 'caller_hung_up' }), time };
+      await t.append({
+        callId,
+        events: [event('call.started'), event('transcript.final', { text: 'Hi.' }), ended],
+        facts: [fact('note', { message: 'seen' })],
+      });
+      return callId;
+    }
+
+    async function settledCall(time: number): Promise<string> {
+      const callId = await endedAt(time);
+      const jobs = await t.claimAll();
+      const answered = attempt({ response: 'thank you' });
+      await t.store.settleJobs(jobs.map((job) => settlement(job, { state: 'done' }, answered)));
+      return callId;
+    }
+
+    it('removes whole calls, oldest first, a step at a time', async () => {
+      const [third, first, second] = [
+        await settledCall(START + 3),
+        await settledCall(START + 1),
+        await settledCall(START + 2),
+      ];
+      const [delivery] = await t.store.listDeliveries({ limit: 1, callId: first });
+      const query = { what: 'calls' as const, before: START + 3, rows: 1 };
+      const one = await t.store.prune({ ...query, after: null });
+      expect(one).toEqual({ removed: 1, kept: 0, next: { time: START + 1, id: first } });
+      expect(await t.store.getCall(first)).toBeNull();
+      expect(await t.store.listCallEvents(first)).toEqual([]);
+      expect(await t.store.listFacts(first)).toEqual([]);
+      expect(await t.store.listDeliveries({ limit: 9, callId: first })).toEqual([]);
+      expect(await t.store.listAttempts(delivery!.id)).toEqual([]);
+
+      const two = await t.store.prune({ ...query, after: one.next });
+      expect(two).toMatchObject({ removed: 1, next: { id: second } });
+      expect(await t.store.prune({ ...query, after: two.next })).toEqual({
+        removed: 0,
+        kept: 0,
+        next: null,
+      });
+      expect(await t.store.listCallEvents(third)).toHaveLength(3);
+      const positions = (await t.store.eventsAfter(0, 99)).map(({ callId }) => callId);
+      expect(positions).toEqual([third, third, third]);
+    });
+
+    it('keeps a call that goes on, and one of which something waits, and goes on behind it', async () => {
+      const live = await t.openCall();
+      const waiting = await settledCall(START - 2);
+      const settled = await settledCall(START - 1);
+      await t.store.replayDeliveries({ callId: waiting });
+      const query = { what: 'calls' as const, ...oldest };
+      expect(await t.store.prune(query)).toEqual({ removed: 1, kept: 1, next: null });
+      expect(await t.store.getCall(settled)).toBeNull();
+      expect(await t.store.listCallEvents(waiting)).toHaveLength(3);
+      expect(await t.store.getCall(live)).not.toBeNull();
+
+      const jobs = await t.claimAll();
+      await t.store.settleJobs(jobs.map((job) => settlement(job, { state: 'exhausted' })));
+      expect(await t.store.prune(query)).toMatchObject({ removed: 1, kept: 0 });
+    });
+
+    it('looks at so many in one step only, whatever they are', async () => {
+      for (let n = 0; n < 101; n++) await endedAt(START - 1);
+      const first = await t.store.prune({ what: 'calls', ...oldest });
+      expect(first).toMatchObject({ removed: 0, kept: 100 });
+      const rest = await t.store.prune({ what: 'calls', ...oldest, after: first.next });
+      expect(rest).toEqual({ removed: 0, kept: 1, next: null });
+    });
+
+    it('removes what belongs to no call by its own time', async () => {
+      const endpoint = await t.subscribe();
+      const tested = await t.store.testEndpoint(endpoint);
+      const lost = { ...event('delivery.exhausted'), time: START - 1 };
+      const waits = { ...event('endpoint.disabled'), time: START - 1 };
+      await t.append({ callId: null, events: [lost] });
       const jobs = await t.claimAll();
       await t.store.settleJobs(jobs.map((job) => settlement(job, { state: 'done' })));
-      await t.happen(callId, 'a.4');
-      t.now += 1000;
-      await t.happen(callId, 'a.5');
-      const [waiting, later] = await t.claimAll();
-      await t.store.settleJobs([
-        settlement(waiting!, { state: 'retry', at: t.now }),
-        settlement(later!, { state: 'exhausted' }),
-      ]);
-      const query = { before: START + 1000, limit: 2 };
-      expect(await t.store.prune(query)).toBe(2);
-      expect(await t.store.prune(query)).toBe(1);
-      expect(await t.store.prune(query)).toBe(0);
-      const left = await t.store.listDeliveries({ limit: 9 });
-      expect(left.map(({ eventType, state }) => [eventType, state])).toEqual([
-        ['a.5', 'exhausted'],
-        ['a.4', 'waiting'],
-      ]);
-      expect(await t.store.listAttempts(jobs[0]!.id)).toEqual([]);
-      expect(await t.store.listAttempts(waiting!.id)).toHaveLength(1);
-      expect(await t.store.listCallEvents(callId)).toHaveLength(5);
+      await t.append({ callId: null, events: [waits] });
+      const query = { what: 'events_of_no_call' as const, ...oldest };
+      expect(await t.store.prune({ ...query, before: START })).toEqual({
+        removed: 1,
+        kept: 1,
+        next: null,
+      });
+      expect((await t.store.eventsAfter(0, 9)).map(({ id }) => id)).not.toContain(lost.id);
+      expect(await t.store.getDelivery(tested!)).not.toBeNull();
+      expect(await t.store.prune(query)).toMatchObject({ removed: 1 });
+      expect(await t.store.getDelivery(tested!)).toBeNull();
     });
   });
 }

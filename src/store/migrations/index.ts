@@ -5,12 +5,14 @@ import type { Tables } from '../schema.ts';
 import * as initial from './0001_initial.ts';
 import * as endpoints from './0002_endpoints.ts';
 import * as outbound from './0003_outbound.ts';
+import * as pruning from './0004_pruning.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
   '0001_initial': initial,
   '0002_endpoints': endpoints,
   '0003_outbound': outbound,
+  '0004_pruning': pruning,
 };
 
 /**

@@ -3,7 +3,6 @@ import type { EventId } from '../ids.ts';
 import type { EventComposer } from './event_composer.ts';
 import { giveUpCall } from './given_up.ts';
 import type { Tables } from './schema.ts';
-import { slices } from './slices.ts';
 
 /** See `RetentionStore.redactCall`. A second time it changes nothing, and is true again. */
 export async function redactCall(
@@ -20,7 +19,7 @@ export async function redactCall(
   if (call === undefined || call.state !== 'ended') return false;
   if (call.redacted_at !== null) return true;
 
-  await giveUpCall(trx, callId, now);
+  await giveUpCall(trx, callId);
   const events = await trx
     .selectFrom('events')
     .select(['id', 'sequence', 'type', 'time'])
@@ -53,25 +52,6 @@ export async function redactCall(
     .where('id', '=', callId)
     .execute();
   return true;
-}
-
-/** See `RetentionStore.prune`. */
-export async function prune(
-  trx: Transaction<Tables>,
-  query: { before: number; limit: number },
-): Promise<number> {
-  const settled = await trx
-    .selectFrom('jobs')
-    .select('id')
-    .where('settled_at', '<', query.before)
-    .orderBy('settled_at')
-    .limit(query.limit)
-    .execute();
-  for (const ids of slices(settled.map(({ id }) => id))) {
-    await trx.deleteFrom('attempts').where('job_id', 'in', ids).execute();
-    await trx.deleteFrom('jobs').where('id', 'in', ids).execute();
-  }
-  return settled.length;
 }
 
 function jobsOf(db: Kysely<Tables>, callId: string) {
