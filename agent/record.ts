@@ -94,7 +94,7 @@ export async function startRecord(
       requests,
       onCallLost: () => sweeper.sweepSoon(),
     });
-    sweeper.start();
+    sweeper.start(host);
     const deliveries = startDeliveries(settings, { store, secrets, metrics });
     pruner.start();
     return {

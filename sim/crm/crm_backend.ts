@@ -22,6 +22,8 @@ export interface CrmBackendOptions {
   port?: number;
   /** (Default: 127.0.0.1) */
   host?: string;
+  /** What it takes the time to be when it judges signatures, milliseconds (Default: `Date.now`) */
+  clock?: () => number;
   /** Told of every request when it has been answered or dropped. */
   onRequest?: (request: SeenRequest) => void;
 }
@@ -54,7 +56,7 @@ export class CrmBackend {
   readonly requests: SeenRequest[] = [];
   readonly #options: CrmBackendOptions;
   readonly #book: ContactBook;
-  readonly #inbox = new WebhookInbox();
+  readonly #inbox: WebhookInbox;
   readonly #behaviours: Record<RouteGroup, Behaviour> = {
     lookup: { mode: 'ok' },
     writes: { mode: 'ok' },
@@ -68,6 +70,7 @@ export class CrmBackend {
   constructor(options: CrmBackendOptions = {}) {
     this.#options = options;
     this.#book = new ContactBook(options.contacts ?? []);
+    this.#inbox = new WebhookInbox(options.clock);
     this.#secrets = toList(options.secret);
     this.#port = options.port ?? 0;
   }

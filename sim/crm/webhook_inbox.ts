@@ -45,6 +45,12 @@ export class WebhookInbox {
   /** Answered 401 for their signatures. */
   readonly refused: ReceivedEvent[] = [];
   readonly #waiting = new Set<() => void>();
+  readonly #clock: () => number;
+
+  /** @param clock Signatures older than 300 s by it are refused; milliseconds. */
+  constructor(clock: () => number = Date.now) {
+    this.#clock = clock;
+  }
 
   receive(
     request: { path: string; headers: IncomingHttpHeaders; body: Buffer },
@@ -53,7 +59,8 @@ export class WebhookInbox {
     const json = parseJson(request.body);
     const parsed = envelope.safeParse(json);
     if (!parsed.success) return { status: 400, body: { error: 'not an event' } };
-    const signed = { headers: request.headers, body: request.body, secrets };
+    const nowInSeconds = Math.floor(this.#clock() / 1_000);
+    const signed = { headers: request.headers, body: request.body, secrets, nowInSeconds };
     const verdicts = {
       standard: verifyStandard(signed),
       timestamped: verifyTimestamped(signed),

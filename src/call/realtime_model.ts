@@ -178,17 +178,17 @@ class ModelConnection {
   async open(target: ModelTarget): Promise<WebSocket> {
     await this.#slowDownReconnects();
     const { budgetMs, firstRetryMs } = this.#limits;
-    const deadline = Date.now() + budgetMs;
+    const deadline = performance.now() + budgetMs;
     for (let wait = firstRetryMs; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
       try {
-        const left = Math.max(1, deadline - Date.now());
+        const left = Math.max(1, deadline - performance.now());
         const socket = await connectOnce(target, Math.min(HANDSHAKE_TIMEOUT_MS, left));
-        this.#openedAt = Date.now();
+        this.#openedAt = performance.now();
         this.#first.resolve();
         return socket;
       } catch (cause) {
         const error = cause as CallwireError;
-        if (!error.retryable || Date.now() + wait >= deadline) {
+        if (!error.retryable || performance.now() + wait >= deadline) {
           this.#first.reject(error);
           throw error;
         }
@@ -199,7 +199,8 @@ class ModelConnection {
 
   async #slowDownReconnects(): Promise<void> {
     if (this.#openedAt === 0) return;
-    this.#shortLived = Date.now() - this.#openedAt < SHORT_LIVED_MS ? this.#shortLived + 1 : 0;
+    this.#shortLived =
+      performance.now() - this.#openedAt < SHORT_LIVED_MS ? this.#shortLived + 1 : 0;
     if (this.#shortLived > MAX_SHORT_LIVED) {
       throw new CallwireError('MODEL_UNREACHABLE', 'the model closes every connection at once', {
         retryable: true,

@@ -31,7 +31,8 @@ export function watchSilence(
   const schedule = () => {
     clearTimeout(timer);
     if (quietSince === undefined || hungUp || signal.aborted) return;
-    const quietFor = Date.now() - quietSince;
+    // Not the wall clock: one that is set would end the call for its silence.
+    const quietFor = performance.now() - quietSince;
     const { promptAfterMs, hangUpAfterMs } = policy;
     if (hangUpAfterMs !== null && quietFor >= hangUpAfterMs) {
       // Once: the goodbye that follows changes the agent's state, which leads here again.
@@ -55,7 +56,7 @@ export function watchSilence(
   const update = () => {
     if (session.userState === 'speaking') callerSpoke();
     const agentQuiet = session.agentState === 'listening' || session.agentState === 'idle';
-    if (session.userState !== 'speaking' && agentQuiet) quietSince ??= Date.now();
+    if (session.userState !== 'speaking' && agentQuiet) quietSince ??= performance.now();
     else if (!prompted) quietSince = undefined;
     schedule();
   };

@@ -37,7 +37,7 @@ import { SettlementWriter } from './settlement_writer.ts';
  */
 
 export interface DeliveryLoopOptions {
-  store: Pick<Store, 'claimJobs' | 'settleJobs' | 'nextDueAt' | 'onJobs'>;
+  store: Pick<Store, 'claimJobs' | 'settleJobs' | 'nextDueAt' | 'recallJobs' | 'onJobs'>;
   handlers: readonly JobHandler[];
   /** Of handlers without one of their own. */
   schedule: RetrySchedule;
@@ -54,6 +54,8 @@ export interface DeliveryLoopOptions {
   perTarget?: number;
   /** How long a claim lasts; three quarters of it are the most that an attempt gets (Default: 60 s) */
   leaseMs?: number;
+  /** How often is looked for jobs that were put off before the clock was set back (Default: 60 s) */
+  recallEveryMs?: number;
   /** Backstop for wake-ups that never come: another machine's jobs, run-out claims (Default: 5 s) */
   pollMs?: number;
 }
@@ -88,11 +90,14 @@ export class DeliveryLoop {
   readonly #perTarget: number;
   readonly #leaseMs: number;
   readonly #pollMs: number;
+  readonly #recallEveryMs: number;
   readonly #settlements: SettlementWriter;
   readonly #running = new Set<Running>();
   #state: 'stopped' | 'running' | 'draining' | 'aborting' = 'stopped';
   #claiming: Promise<void> = Promise.resolve();
   #unsubscribe = () => {};
+  /** By a clock that nobody sets. */
+  #recallAt = 0;
   /** Ends the current wait; a wake-up that comes before the wait is remembered. */
   #wake = () => {};
   #woken = false;
@@ -108,6 +113,7 @@ export class DeliveryLoop {
     this.#perTarget = options.perTarget ?? 16;
     this.#leaseMs = options.leaseMs ?? 60_000;
     this.#pollMs = options.pollMs ?? 5000;
+    this.#recallEveryMs = options.recallEveryMs ?? 60_000;
     this.#settlements = new SettlementWriter(options.store, options.log);
   }
 
@@ -147,6 +153,7 @@ export class DeliveryLoop {
       this.#woken = false;
       let waitMs = this.#pollMs;
       try {
+        await this.#recall();
         waitMs = await this.#claim();
       } catch (error) {
         this.#log.error({ err: error }, 'jobs could not be claimed');
@@ -154,6 +161,16 @@ export class DeliveryLoop {
       }
       await this.#wait(waitMs);
     }
+  }
+
+  async #recall(): Promise<void> {
+    if (performance.now() < this.#recallAt) return;
+    const longestWaitMs = Math.max(this.#schedule.longestMs, this.#leaseMs);
+    for (let recalled = 1; recalled > 0 && this.#state === 'running'; ) {
+      recalled = await this.#store.recallJobs({ longestWaitMs });
+      if (recalled > 0) this.#log.warn({ jobs: recalled }, 'the clock was set back: jobs recalled');
+    }
+    this.#recallAt = performance.now() + this.#recallEveryMs;
   }
 
   /** Starts what is due and there is room for. Returns the milliseconds until it may be worth a look. */

@@ -38,6 +38,8 @@ export interface RetrySchedule {
    * Neither is undercut by the jitter.
    */
   delayAfter(attempt: number, hint?: RetryHint): number | null;
+  /** No delay is longer. */
+  readonly longestMs: number;
 }
 
 export function createRetrySchedule({
@@ -49,6 +51,7 @@ export function createRetrySchedule({
   random?: () => number;
 } = {}): RetrySchedule {
   return {
+    longestMs: 2 * Math.max(BUSY_WAIT_MS, ...steps),
     delayAfter(attempt, { notBeforeMs = 0, retryAfterMs = 0 } = {}) {
       const configured = steps[attempt - 1];
       if (configured === undefined) return null;

@@ -82,7 +82,7 @@ describe('a call process that is killed', () => {
   it('has said nothing in vain: all that was durable is there, and the call ends once', async () => {
     const folder = await dataFolder();
     const { store, host, sweeper, released } = await worker(folder);
-    sweeper.start();
+    sweeper.start(host);
     // Killed behind so many durable appends; the last one reaches its end by itself.
     const plans = [1, 2, 7, 40, Number.POSITIVE_INFINITY];
     await Promise.all(
@@ -125,8 +125,8 @@ describe('a call process that is killed', () => {
     });
     await Promise.all([once(writer, 'exit'), once(victim, 'exit')]);
 
-    const { store, sweeper } = await worker(folder);
-    sweeper.start();
+    const { store, host, sweeper } = await worker(folder);
+    sweeper.start(host);
     await endedEvents(store, spoken);
     expect((await store.getCall(spoken))?.endReason).toBe('caller_hung_up');
     // Its lease, made by the recovery, has to run out first; the sweep's own test covers that.

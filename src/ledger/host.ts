@@ -76,6 +76,11 @@ export class LedgerHost {
     return host;
   }
 
+  /** For the sweep: what its processes hold is held, whatever became of the clock meanwhile. */
+  renewLeases(): Promise<void> {
+    return this.#leases.renew();
+  }
+
   /** The worker has seen this call process exit. */
   processExited(pid: number): void {
     this.#leases.processExited(pid);

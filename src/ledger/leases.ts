@@ -69,12 +69,18 @@ export class LeaseKeeper {
     this.#isAlive = options.isAlive ?? processAlive;
     this.#graceMs = options.graceMs ?? RECONNECT_GRACE_MS;
     this.#timer = setInterval(() => {
-      // Reset here, not inside: with nothing held `#renew` is over before it is assigned.
-      this.#renewing ??= this.#renew().finally(() => {
-        this.#renewing = null;
-      });
+      this.renew().catch((err: unknown) => this.#log.error({ err }, 'leases could not be renewed'));
     }, options.renewEveryMs ?? RENEW_EVERY_MS);
     this.#timer.unref();
+  }
+
+  /** At once, or what is under way. Rejects where the store fails. */
+  renew(): Promise<void> {
+    // Reset here, not inside, where it could be over before it is assigned.
+    this.#renewing ??= this.#renew().finally(() => {
+      this.#renewing = null;
+    });
+    return this.#renewing;
   }
 
   hold(held: HeldLease, pid: number, connection: object): void {
@@ -125,7 +131,7 @@ export class LeaseKeeper {
     for (const hold of this.#holds.values()) if (hold.grace) clearTimeout(hold.grace);
     this.#holds.clear();
     this.#dropped.clear();
-    await this.#renewing;
+    await this.#renewing?.catch(() => {});
   }
 
   #graceOver(hold: Hold): void {
@@ -154,21 +160,14 @@ export class LeaseKeeper {
   }
 
   async #renew(): Promise<void> {
-    try {
-      // An orphan's process may have died without anybody here being told.
-      for (const hold of [...this.#holds.values(), ...this.#dropped.values()]) {
-        if (hold.connection === null && !this.#isAlive(hold.pid)) this.#lose(hold);
-      }
-      const held = [...this.#holds.values()];
-      if (held.length === 0) return;
-      const lost = await this.#store.renewLeases(
-        held.map(({ callId, lease }) => ({ callId, lease })),
-        LEASE_MS,
-      );
-      for (const { callId, lease } of lost) this.#fence(callId, lease);
-    } catch (err) {
-      this.#log.error({ err }, 'leases could not be renewed');
+    // An orphan's process may have died without anybody here being told.
+    for (const hold of [...this.#holds.values(), ...this.#dropped.values()]) {
+      if (hold.connection === null && !this.#isAlive(hold.pid)) this.#lose(hold);
     }
+    const held = [...this.#holds.values()].map(({ callId, lease }) => ({ callId, lease }));
+    // With nothing held, too: leases that the clock has left in the future are pulled back.
+    const lost = await this.#store.renewLeases(held, LEASE_MS);
+    for (const { callId, lease } of lost) this.#fence(callId, lease);
   }
 
   #fence(callId: string, lease: number): void {

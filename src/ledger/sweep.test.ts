@@ -40,6 +40,8 @@ async function setUp(options: Partial<SweeperOptions> = {}) {
   return { fake, spoolDir, sweeper, released, open, abandon };
 }
 
+const holders = { renewLeases: () => Promise.resolve() };
+
 const answered = (callId: string) => ({
   callId,
   events: [{ id: newId('evt'), type: 'call.answered', time: Date.now(), data: {} }] as [
@@ -54,7 +56,7 @@ describe('Sweeper', () => {
     const talking = await open(answered(newId('call')));
     await abandon(ringing);
     await abandon(talking);
-    sweeper.start();
+    sweeper.start(holders);
     await vi.waitFor(() => {
       expect(fake.types(ringing)).toEqual(['call.started', 'call.failed', 'call.ended']);
       expect(fake.types(talking)).toEqual(['call.started', 'call.answered', 'call.ended']);
@@ -69,7 +71,7 @@ describe('Sweeper', () => {
     const failed = { id: newId('evt'), type: 'call.failed', time: Date.now(), data };
     await fake.store.append([{ callId, events: [failed] }]);
     await abandon(callId);
-    sweeper.start();
+    sweeper.start(holders);
     await vi.waitFor(() =>
       expect(fake.types(callId)).toEqual(['call.started', 'call.failed', 'call.ended']),
     );
@@ -79,7 +81,7 @@ describe('Sweeper', () => {
     const { fake, sweeper, released, open, abandon } = await setUp();
     const [alive, dead] = [await open(), await open()];
     await abandon(dead);
-    sweeper.start();
+    sweeper.start(holders);
     await vi.waitFor(() => expect(fake.types(dead)).toContain('call.ended'));
     expect(fake.types(alive)).toEqual(['call.started']);
     expect(released).toHaveLength(1);
@@ -95,7 +97,7 @@ describe('Sweeper', () => {
     // The pid of this process: also a process that hangs is heard before it is fenced.
     const name = `${callId}.${process.pid}.1.ndjson`;
     await writeFile(join(spoolDir, name), lines.map(spoolLine).join(''));
-    sweeper.start();
+    sweeper.start(holders);
     await vi.waitFor(() => expect(fake.types(other)).toContain('call.ended'));
     await vi.waitFor(() =>
       expect(fake.types(callId)).toEqual(['call.started', 'transcript.final', 'call.ended']),
@@ -113,7 +115,7 @@ describe('Sweeper', () => {
     const { fake, sweeper, open, abandon } = await setUp({ releaseRoom });
     const callId = await open();
     await abandon(callId);
-    sweeper.start();
+    sweeper.start(holders);
     await vi.waitFor(() => expect(tries).toBeGreaterThan(2));
     expect(fake.types(callId)).toEqual(['call.started']);
     expect(fake.renewed).toContain(callId);
@@ -127,7 +129,7 @@ describe('Sweeper', () => {
     const { fake, sweeper, open, abandon } = await setUp({ releaseRoom, releaseGiveUpMs: 5 });
     const callId = await open();
     await abandon(callId);
-    sweeper.start();
+    sweeper.start(holders);
     await vi.waitFor(() => expect(fake.types(callId)).toContain('call.ended'));
     expect(fake.notes).toEqual([expect.stringContaining('room')]);
   });
@@ -141,7 +143,7 @@ describe('Sweeper', () => {
     const { fake, sweeper, open, abandon } = await setUp({ releaseRoom });
     const callId = await open();
     await abandon(callId);
-    sweeper.start();
+    sweeper.start(holders);
     await tried.promise;
     fake.steal(callId);
     await sweeper.close();
@@ -156,7 +158,7 @@ describe('Sweeper', () => {
     let failures = 3;
     fake.store.abandonedCalls = (limit) =>
       failures-- > 0 ? Promise.reject(new Error('store is away')) : abandonedCalls(limit);
-    sweeper.start();
+    sweeper.start(holders);
     await vi.waitFor(() => expect(fake.types(callId)).toContain('call.ended'));
   });
 
@@ -170,7 +172,7 @@ describe('Sweeper', () => {
     fake.chokeOn((append) => append.events?.[0]?.id === poison.events[0].id);
     await abandon(callId);
     await abandon(other);
-    sweeper.start();
+    sweeper.start(holders);
     await vi.waitFor(() => expect(fake.types(other)).toContain('call.ended'));
     await vi.waitFor(() => expect(fake.types(callId)).toContain('call.ended'));
   });
@@ -184,7 +186,7 @@ describe('Sweeper', () => {
     const { fake, sweeper, open, abandon } = await setUp({ releaseRoom });
     const callId = await open();
     await abandon(callId);
-    sweeper.start();
+    sweeper.start(holders);
     await called.promise;
     await sweeper.close();
     expect(fake.types(callId)).toEqual(['call.started']);

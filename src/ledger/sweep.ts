@@ -66,6 +66,7 @@ export class Sweeper {
   /** How often the spool of a call could not be taken in. */
   readonly #unheard = new Map<string, number>();
   readonly #busy = new Map<string, Promise<void>>();
+  #holders: { renewLeases(): Promise<void> } | null = null;
   #timer: NodeJS.Timeout | null = null;
   #sweeping: Promise<void> | null = null;
   #again = false;
@@ -74,15 +75,21 @@ export class Sweeper {
     this.#options = options;
   }
 
-  /** Sweeps now and every few seconds. To be called when all spools have been taken in. */
-  start(): void {
+  /**
+   * Sweeps now and every few seconds. To be called when all spools have been taken in.
+   *
+   * @param holders Renews what live processes hold, before each look: a clock that jumps ahead ends
+   * every lease at once, and a look before the next renewal would take running calls for dead.
+   */
+  start(holders: { renewLeases(): Promise<void> }): void {
+    this.#holders = holders;
     this.#timer ??= setInterval(() => this.sweepSoon(), this.#options.everyMs ?? SWEEP_EVERY_MS);
     this.sweepSoon();
   }
 
   /** For `onCallLost`: looks at once, or again when a look is under way. */
   sweepSoon(): void {
-    if (this.#closing.signal.aborted) return;
+    if (this.#closing.signal.aborted || !this.#holders) return;
     if (this.#sweeping) {
       this.#again = true;
       return;
@@ -112,6 +119,7 @@ export class Sweeper {
     );
     const room = MAX_AT_ONCE - this.#busy.size;
     if (room <= 0) return;
+    await this.#holders?.renewLeases();
     for (const { id } of await store.abandonedCalls(room)) {
       if (this.#busy.has(id) || this.#closing.signal.aborted) continue;
       const ending = this.#endCall(id)

@@ -1,4 +1,4 @@
-import type { Kysely, Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import { callFromRow } from './call_row.ts';
 import type { Tables } from './schema.ts';
 import type { CallRecord, HeldLease } from './store.ts';
@@ -13,7 +13,10 @@ import type { CallRecord, HeldLease } from './store.ts';
  * has taken the call over, and is `fenced` from that moment.
  */
 
-/** A call without a row is not lost: its opening is still on the way. */
+/**
+ * A call without a row is not lost: its opening is still on the way. A lease beyond `until` was given
+ * before the clock was set back; nobody would sweep its call for as long as the clock was ahead.
+ */
 export async function renewLeases(
   trx: Transaction<Tables>,
   held: readonly HeldLease[],
@@ -29,6 +32,12 @@ export async function renewLeases(
     if (row !== undefined && row.lease !== lease) lost.push({ callId, lease });
     else await setLeaseUntil(trx, { callId, lease }, until);
   }
+  await trx
+    .updateTable('calls')
+    .set({ lease_until: until })
+    .where(sql<boolean>`state <> 'ended'`)
+    .where('lease_until', '>', until)
+    .execute();
   return lost;
 }
 

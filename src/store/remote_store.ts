@@ -22,6 +22,7 @@ const METHODS: Record<StoreMethod, true> = {
   settleJobs: true,
   releaseClaims: true,
   nextDueAt: true,
+  recallJobs: true,
   listDeliveries: true,
   getDelivery: true,
   deliveryBacklog: true,

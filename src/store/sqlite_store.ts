@@ -28,6 +28,7 @@ import { migrate } from './migrations/index.ts';
 import * as outbound from './outbound_calls.ts';
 import * as recordings from './recordings.ts';
 import { prune } from './pruning.ts';
+import { recallJobs } from './recalled_jobs.ts';
 import { redactCall } from './redaction.ts';
 import type { Tables } from './schema.ts';
 import { type SettlementOptions, settleJobs } from './settlements.ts';
@@ -107,8 +108,9 @@ class SqliteStore implements Store {
     return results;
   }
 
+  // A power cut ends the calls as well.
   renewLeases: Store['renewLeases'] = (held, leaseMs) =>
-    this.#transaction((trx) => renewLeases(trx, held, this.#now() + leaseMs));
+    this.#unsynced((trx) => renewLeases(trx, held, this.#now() + leaseMs));
 
   expireLeases: Store['expireLeases'] = (held) =>
     this.#transaction((trx) => expireLeases(trx, held, this.#now()));
@@ -149,6 +151,9 @@ class SqliteStore implements Store {
     this.#transaction((trx) => releaseClaims(trx, this.#now()));
 
   nextDueAt: Store['nextDueAt'] = () => this.#read(nextDueAt);
+
+  recallJobs: Store['recallJobs'] = ({ longestWaitMs }) =>
+    this.#unsynced((trx) => recallJobs(trx, { now: this.#now(), longestWaitMs }));
 
   listDeliveries: Store['listDeliveries'] = (query) =>
     this.#read((db) => listDeliveries(db, query));
@@ -314,7 +319,7 @@ class SqliteStore implements Store {
 
   /**
    * A transaction that a power cut may undo: for claims and plain successes, whose loss costs one
-   * more delivery of the same event, and for pruning. Two fsyncs less for each delivery are two less that the appends
+   * more delivery of the same event, for pruning and for renewals. Two fsyncs less for each delivery are two less that the appends
    * of running calls wait behind. The next append's fsync covers these as well.
    */
   async #unsynced<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {

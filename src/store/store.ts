@@ -48,7 +48,10 @@ export interface LedgerStore {
    * bytes and the deliveries are made here and nowhere else.
    */
   append(batch: readonly Append[]): Promise<AppendResult[]>;
-  /** Pushes the leases that these holders still own to now + `leaseMs`. Returns the lost ones. */
+  /**
+   * Pushes the leases that these holders still own to now + `leaseMs`, and pulls those of others that
+   * last longer there: a clock that was set back must not keep a dead call. Returns the lost ones.
+   */
   renewLeases(held: readonly HeldLease[], leaseMs: number): Promise<HeldLease[]>;
   /** Lets the leases run out at once: their process is known to be dead. */
   expireLeases(held: readonly HeldLease[]): Promise<void>;
@@ -185,6 +188,11 @@ export interface JobStore {
   releaseClaims(): Promise<void>;
   /** When the next job that waits for its time is due; `null` with none. */
   nextDueAt(): Promise<number | null>;
+  /**
+   * Makes jobs due that wait for longer than any schedule lets them: they were put off before the
+   * clock was set back. Returns how many, some thousands at the most; until it is 0, more may be left.
+   */
+  recallJobs(query: { longestWaitMs: number }): Promise<number>;
 }
 
 export interface ClaimQuery {

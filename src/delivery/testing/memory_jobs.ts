@@ -18,7 +18,7 @@ export interface MemoryJob {
 
 /** The job part of a store, in memory, with the same rules, for tests of the delivery loop. */
 export class MemoryJobs
-  implements Pick<Store, 'claimJobs' | 'settleJobs' | 'nextDueAt' | 'onJobs'>
+  implements Pick<Store, 'claimJobs' | 'settleJobs' | 'nextDueAt' | 'recallJobs' | 'onJobs'>
 {
   readonly jobs = new Map<string, MemoryJob>();
   readonly appended: Append[] = [];
@@ -85,6 +85,10 @@ export class MemoryJobs
       .filter(({ state, claim }) => state === 'waiting' && claim === null)
       .map(({ dueAt }) => dueAt);
     return Promise.resolve(due.length > 0 ? Math.min(...due) : null);
+  }
+
+  recallJobs(): Promise<number> {
+    return Promise.resolve(0);
   }
 
   onJobs(listener: () => void): () => void {

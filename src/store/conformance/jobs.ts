@@ -112,6 +112,28 @@ export function jobConformance(t: StoreUnderTest): void {
       ]);
     });
 
+    it('recalls what was put off before the clock was set back, and nothing that waits rightly', async () => {
+      const longestWaitMs = 40 * 3_600_000;
+      const recall = () => t.store.recallJobs({ longestWaitMs });
+      const [lost] = await crmJobs('a', 1);
+      const [, claimed] = await crmJobs('b', 2);
+      for (const job of (await t.claimAll()).filter(({ id }) => id !== claimed)) {
+        await t.store.settleJobs([settlement(job, { state: 'retry', at: t.now + 2_000 })]);
+      }
+      t.now -= 365 * 86_400_000;
+      const [right] = await crmJobs('a', 1);
+      const [job] = await t.claimAll();
+      expect(job).toMatchObject({ id: right });
+      const later = { state: 'retry' as const, at: t.now + longestWaitMs };
+      await t.store.settleJobs([settlement(job!, later)]);
+      expect(await t.claimAll()).toEqual([]);
+      expect(await recall()).toBe(3);
+      expect(await recall()).toBe(0);
+      const due = (await t.claimAll()).map(({ id }) => id);
+      expect(due).toHaveLength(3);
+      expect(due).toEqual(expect.arrayContaining([lost, claimed]));
+    });
+
     it('does not count what was not tried', async () => {
       await crmJobs('crm', 1);
       const [job] = await t.claimAll();

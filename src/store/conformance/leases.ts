@@ -38,6 +38,18 @@ export function leaseConformance(t: StoreUnderTest): void {
       expect((await t.store.abandonedCalls(10)).map(({ id }) => id)).toEqual([lost]);
     });
 
+    it('pulls back what a clock that was set back has left in the future', async () => {
+      const dead = await t.openCall();
+      t.now -= 3 * 3_600_000;
+      const live = await t.openCall();
+      expect(await t.store.renewLeases([{ callId: live, lease: 1 }], 30_000)).toEqual([]);
+      t.now += 29_000;
+      await t.store.renewLeases([{ callId: live, lease: 1 }], 30_000);
+      expect(await t.store.abandonedCalls(10)).toEqual([]);
+      t.now += 1_000;
+      expect((await t.store.abandonedCalls(10)).map(({ id }) => id)).toEqual([dead]);
+    });
+
     it('does not offer an ended call', async () => {
       const callId = await t.openCall();
       await t.append({ callId, lease: 1, events: [endedEvent()] });
