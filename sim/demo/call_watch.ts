@@ -4,6 +4,7 @@ import type { Store, StoredEvent } from '../../src/store/store.ts';
 import type { SeenRequest } from '../crm/crm_backend.ts';
 import type { ReceivedEvent } from '../crm/webhook_inbox.ts';
 import type { Installation } from '../installation/installation.ts';
+import { waitFor } from '../installation/wait_for.ts';
 import type { LogLine } from '../installation/worker_process.ts';
 import type { Call, TimelineEntry as PhoneEntry } from '../phone/call.ts';
 import { styled } from './terminal.ts';
@@ -11,6 +12,8 @@ import type { Timeline } from './timeline.ts';
 
 const LOOK_EVERY_MS = 100;
 const LEDGER_PAGE = 500;
+/** A look-up's answer does not wait for its record, so the log may be ahead of the ledger. */
+const RECORD_LIMIT_MS = 2_000;
 /** Of a tool's arguments, in characters: a line stays a line. */
 const MAX_SHOWN = 60;
 
@@ -24,6 +27,12 @@ export interface WatchedCall {
   tools: string[];
 }
 
+/** The backend stand-in, as far as it is watched. */
+export interface WatchedBackend {
+  readonly received: readonly ReceivedEvent[];
+  readonly refused: readonly ReceivedEvent[];
+}
+
 /**
  * Follows every call of an installation from where its people could: the worker's log, the ledger,
  * the requests that reach the backend, the phone. Each thing seen goes to the timeline.
@@ -32,24 +41,27 @@ export class CallWatch {
   readonly calls = new Map<string, WatchedCall>();
   /** When the phone had its 200 OK. */
   answeredAt: number | undefined;
-  readonly #installation: Installation;
+  readonly #backend: WatchedBackend;
   readonly #timeline: Timeline;
   readonly #store: Store;
+  /** Lines that wait for what the ledger says of them. */
+  readonly #reading = new Set<Promise<void>>();
   #dialled = false;
   #position = 0;
   #looking: Promise<void> = Promise.resolve();
   #received = 0;
   #refused = 0;
 
-  private constructor(installation: Installation, timeline: Timeline, store: Store) {
-    this.#installation = installation;
+  constructor(backend: WatchedBackend, timeline: Timeline, store: Store) {
+    this.#backend = backend;
     this.#timeline = timeline;
     this.#store = store;
   }
 
   /** To be called when the worker runs: the ledger is read through it. */
   static async open(installation: Installation, timeline: Timeline): Promise<CallWatch> {
-    return new CallWatch(installation, timeline, await openAdminStore(installation.dataDir));
+    const store = await openAdminStore(installation.dataDir);
+    return new CallWatch(installation.backend, timeline, store);
   }
 
   get store(): Store {
@@ -78,11 +90,22 @@ export class CallWatch {
   async #look(): Promise<void> {
     const events = await this.#store.eventsAfter(this.#position, LEDGER_PAGE);
     for (const event of events) this.#takeEvent(event);
-    const { backend } = this.#installation;
-    for (const received of backend.received.slice(this.#received)) this.#takeDelivery(received);
-    this.#received = backend.received.length;
-    for (const refused of backend.refused.slice(this.#refused)) this.#takeDelivery(refused);
-    this.#refused = backend.refused.length;
+    const { received, refused } = this.#backend;
+    for (const one of received.slice(this.#received)) this.#read(this.#takeDelivery(one));
+    this.#received = received.length;
+    for (const one of refused.slice(this.#refused)) this.#read(this.#takeDelivery(one));
+    this.#refused = refused.length;
+  }
+
+  /** Until every line is in the timeline that is known of now. */
+  async settled(): Promise<void> {
+    await this.look();
+    await Promise.all(this.#reading);
+  }
+
+  #read(reading: Promise<void>): void {
+    const settled = reading.catch(() => undefined).finally(() => this.#reading.delete(settled));
+    this.#reading.add(settled);
   }
 
   /** Follows a call of our own phone, from its INVITE on. */
@@ -109,13 +132,16 @@ export class CallWatch {
       const known = line.known === true;
       this.#call(id).context ??= { at, state: String(line.context), known };
       say(
-        `caller context ${line.context} after ${line.ms} ms: ${known ? 'a known contact' : 'nobody known'}`,
+        `caller context ${line.context} (${line.ms} ms): ${known ? 'a known contact' : 'nobody known'}`,
       );
     } else if (msg === 'tool answered') {
       this.#call(id).tools.push(String(line.tool));
-      void this.#takeTool(id, at, line);
+      this.#read(this.#takeTool(id, at, line));
     } else if (msg === 'call ended') {
-      say(`the call is over: ${line.end_reason} after ${seconds(Number(line.duration_ms))}`);
+      const lasted = line.answered
+        ? `${seconds(Number(line.duration_ms))} after the answer`
+        : 'unanswered';
+      say(`the call is over, ${lasted}: ${line.end_reason}`);
     } else if (line.level === 'error' || line.level === 'fatal') {
       say(styled('red', msg));
     }
@@ -157,8 +183,12 @@ export class CallWatch {
     this.#timeline.add({ at, source: 'crm', text: `${method} ${path} → ${status}` });
   }
 
-  #takeDelivery({ at, body, event, path, sequence, verified }: ReceivedEvent): void {
-    const late = at - Date.parse(String(body.timestamp));
+  async #takeDelivery(delivery: ReceivedEvent): Promise<void> {
+    const { at, body, deliveryId, event, path, sequence, verified } = delivery;
+    // Made in the transaction of the append. The event's own time may be earlier: that of
+    // call.started is the first ring.
+    const made = deliveryId === null ? null : await this.#store.getDelivery(deliveryId);
+    const since = made ? `  ${Math.max(0, at - made.createdAt)} ms after its append` : '';
     const signatures = Object.entries(verified)
       .map(([family, valid]) => styled(valid ? 'green' : 'red', `${valid ? '✓' : '✗'} ${family}`))
       .join(' ');
@@ -167,18 +197,24 @@ export class CallWatch {
       at,
       call: typeof body.call_id === 'string' ? body.call_id : undefined,
       source: 'event',
-      text: `${name} → POST ${path.padEnd(16)} ${signatures}  after ${late} ms`,
+      text: `${name} → POST ${path.padEnd(16)} ${signatures}${since}`,
     });
   }
 
   /** The log says which and when, the ledger what with: arguments are personal data. */
   async #takeTool(id: string, at: number, { tool, toolCallId, ms }: LogLine): Promise<void> {
-    const facts = await this.#store.listFacts(id).catch(() => []);
-    const fact = (factId: string) => facts.find((one) => one.id === factId)?.data;
-    const args = fact(`${id}:${toolCallId}`)?.arguments ?? {};
-    const result = fact(`${id}:${toolCallId}:result`)?.result ?? {};
-    const text = `${tool} ${short(args)} → ${short(result)}  in ${ms} ms`;
-    this.#timeline.add({ at, call: id, source: 'tool', text });
+    const recorded = async () => {
+      const facts = await this.#store.listFacts(id);
+      const fact = (factId: string) => facts.find((one) => one.id === factId)?.data;
+      const result = fact(`${id}:${toolCallId}:result`)?.result;
+      return result === undefined
+        ? undefined
+        : { args: fact(`${id}:${toolCallId}`)?.arguments ?? {}, result };
+    };
+    const options = { what: 'the record of a tool', deadlineMs: RECORD_LIMIT_MS };
+    const record = await waitFor(recorded, options).catch(() => undefined);
+    const said = record ? `${short(record.args)} → ${short(record.result)}` : '(not recorded)';
+    this.#timeline.add({ at, call: id, source: 'tool', text: `${tool} ${said}  in ${ms} ms` });
   }
 }
 

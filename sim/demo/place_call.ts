@@ -76,4 +76,5 @@ async function everythingDelivered({ installation, watch }: Running): Promise<vo
   };
   const options = { what: 'the deliveries', deadlineMs: DELIVERED_LIMIT_MS };
   await waitFor(delivered, options).catch(() => undefined);
+  await watch.settled();
 }
