@@ -2,6 +2,7 @@ import './node_version.ts';
 import { Command } from 'commander';
 import { loadSettings, type Settings } from '../src/config/settings.ts';
 import {
+  addressWarning,
   carrierInstructions,
   outboundInstructions,
 } from '../src/telephony/carrier_instructions.ts';
@@ -55,6 +56,11 @@ async function run({ open = false, remove = false }): Promise<void> {
     );
   }
   await setUpOutbound(sip, settings);
+  const warning = addressWarning({
+    allowedAddresses: settings.sip.allowedAddresses,
+    ...placeOf(settings),
+  });
+  if (warning.length > 0) console.error(`\n${warning.join('\n')}`);
 }
 
 async function setUpInbound(sip: Sip, settings: Settings, open: boolean): Promise<void> {

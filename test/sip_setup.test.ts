@@ -230,6 +230,15 @@ describe('npm run sip:setup', () => {
     expect((await setup(['--open'], {})).stdout).toMatch(/inbound trunk {2}ST_\w+ created/);
   });
 
+  it('warns of addresses that the local stack can never see a call from', async () => {
+    const local = { STACK_LIVEKIT_PORT: new URL(inject('stack').url).port };
+    const addresses = { SIP_ALLOWED_ADDRESSES: '203.0.113.10' };
+    const { stdout, stderr } = await setup([], { ...local, ...addresses });
+    expect(stdout).toMatch(/inbound trunk {2}ST_\w+ created/);
+    expect(stderr).toMatch(/No call will arrive.*203\.0\.113\.10/);
+    expect((await setup(['--open'], local)).stderr).toBe('');
+  });
+
   it('says what the carrier must know, without the passwords', async () => {
     const { stdout } = await setup([], {
       SIP_USERNAME: 'carrier',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  addressWarning,
   type CarrierInstructionsOptions,
   carrierInstructions,
   outboundInstructions,
@@ -67,5 +68,36 @@ describe('what is to be done at the carrier for calls to phones', () => {
     expect(toldOf('wss://x.livekit.cloud')).toContain('LiveKit Cloud has no fixed ones');
     expect(toldOf('ws://127.0.0.1:7880')).toContain('npm run phone -- answer');
     expect(toldOf('wss://livekit.example.com')).toContain('machine on which livekit-sip runs');
+  });
+});
+
+describe('addresses that calls are taken from', () => {
+  const warned = (allowedAddresses: string[], livekitUrl = 'ws://127.0.0.1:7880') =>
+    addressWarning({ allowedAddresses, livekitUrl, localLivekitPort: 7880 }).join('\n');
+
+  it.each([
+    [['203.0.113.10']],
+    [['203.0.113.0/24', '2001:db8::/32']],
+    [['128.0.0.0/1']],
+    [['::1']],
+  ])('%j are never seen by the local stack', (addresses) => {
+    expect(warned(addresses)).toContain(addresses.join(', '));
+    expect(warned(addresses)).toContain('SIP_ALLOWED_ADDRESSES=127.0.0.1 npm run sip:setup');
+    expect(warned(addresses, 'ws://localhost:7880')).not.toBe('');
+  });
+
+  it.each([
+    [[]],
+    [['127.0.0.1']],
+    [['203.0.113.10', '127.0.0.0/8']],
+    [['127.1.2.0/24']],
+    [['0.0.0.0/0']],
+  ])('%j can be this machine', (addresses) => {
+    expect(warned(addresses)).toBe('');
+  });
+
+  it('are the carrier’s with a LiveKit that others reach', () => {
+    expect(warned(['203.0.113.10'], 'wss://my-project-4711.livekit.cloud')).toBe('');
+    expect(warned(['203.0.113.10'], 'ws://127.0.0.1:17880')).toBe('');
   });
 });

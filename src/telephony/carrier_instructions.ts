@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js';
 import type { InboundWish } from './inbound_trunk.ts';
 import type { OutboundWish } from './outbound_trunk.ts';
 
@@ -28,6 +29,33 @@ export function carrierInstructions(options: CarrierInstructionsOptions): string
     }`,
     'Audio      G.711 (PCMU or PCMA), 20 ms; or G.722',
   ];
+}
+
+/**
+ * What is wrong with addresses that can never call: the local stack sees calls from this machine
+ * only, and a trunk for other addresses refuses all of them. Lines for a terminal; none is well.
+ */
+export function addressWarning(
+  options: Omit<LiveKitPlace, 'localSipPort'> & { allowedAddresses: readonly string[] },
+): string[] {
+  const { allowedAddresses } = options;
+  if (whereIs(options) !== 'local' || allowedAddresses.length === 0) return [];
+  if (allowedAddresses.some(includesLoopback)) return [];
+  return [
+    `No call will arrive: SIP_ALLOWED_ADDRESSES (${allowedAddresses.join(', ')}) takes calls from`,
+    'there only, and the local stack can be called from this machine only (127.0.0.1). To try it:',
+    'SIP_ALLOWED_ADDRESSES=127.0.0.1 npm run sip:setup',
+  ];
+}
+
+/** IPv4 only: the local stack does not listen on ::1. */
+function includesLoopback(address: string): boolean {
+  const [network, bits] = address.includes('/')
+    ? ipaddr.parseCIDR(address)
+    : ([ipaddr.parse(address), 32] as const);
+  if (network.kind() !== 'ipv4') return false;
+  const loopback = ipaddr.IPv4.parse('127.0.0.0');
+  return (network as ipaddr.IPv4).match(loopback, Math.min(bits, 8));
 }
 
 /** What the carrier must know, or has said, so that calls go out; lines for a terminal. */
@@ -79,7 +107,10 @@ function destination(place: LiveKitPlace): string[] {
   ];
 }
 
-function whereIs({ livekitUrl, localLivekitPort }: LiveKitPlace): 'cloud' | 'local' | 'own' {
+function whereIs({
+  livekitUrl,
+  localLivekitPort,
+}: Omit<LiveKitPlace, 'localSipPort'>): 'cloud' | 'local' | 'own' {
   const { hostname, port } = new URL(livekitUrl);
   if (hostname.endsWith('.livekit.cloud')) return 'cloud';
   const loopback = ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
