@@ -85,6 +85,12 @@ silence: { prompt_after_s: 0, hang_up_after_s: 0 }
     await isRefused();
   });
 
+  // As OpenAI does it: the handshake of a wrong key succeeds.
+  it('is known before the answer where it refuses the key behind the handshake', async () => {
+    await fault({ kind: 'error_event', code: 'invalid_api_key', when: 'connect' });
+    await isRefused();
+  });
+
   it('is called again when its connection drops, and the conversation goes on', async () => {
     installation.model?.setScenario('turns: [{ hears: Are you there?, say: I am. }]');
     const sessions = installation.model?.sessions.length ?? 0;

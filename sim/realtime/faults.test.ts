@@ -88,11 +88,14 @@ describe('with a fault,', () => {
     const { client } = await connect(server);
     await server.setFault({ kind: 'error_event', code: 'insufficient_quota' });
     expect(errorOf(await client.until('error')).code).toBe('insufficient_quota');
-    const { client: second } = await connect(server);
+    const second = await TestClient.open(server.url);
+    open.push(second);
     expect(errorOf(await second.until('error')).code).toBe('insufficient_quota');
+    await second.untilClosed();
+    expect(second.types).toEqual(['error']);
     await server.setFault({ kind: 'error_event', code: 'server_error', when: 'response' });
-    ask(second, 'r1');
-    expect(responseOf(await second.until('response.done'))).toMatchObject({
+    ask(client, 'r1');
+    expect(responseOf(await client.until('response.done'))).toMatchObject({
       status: 'failed',
       status_details: { type: 'failed', error: { code: 'server_error' } },
     });

@@ -29,7 +29,7 @@ const fault = z.discriminatedUnion('kind', [
   /** Accepts connections and never sends anything. */
   z.strictObject({ kind: z.literal('silent') }),
   /**
-   * `when: connect`: an `error` event, now in every open session and first thing in every new one.
+   * `when: connect`: an `error` event, now in every open session, and all that a new one gets.
    * `when: response`: every response fails with it.
    */
   z.strictObject({

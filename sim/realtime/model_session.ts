@@ -61,9 +61,15 @@ export class ModelSession {
     options.socket.on('message', (data) => this.#onMessage(data));
     options.socket.on('close', () => this.#onClose());
     options.socket.on('error', () => options.socket.terminate());
-    this.#send({ type: 'session.created', session: this.#sessionResource() });
     const fault = options.fault();
-    if (fault?.kind === 'error_event' && fault.when === 'connect') this.error(fault);
+    if (fault?.kind === 'error_event' && fault.when === 'connect') this.#refuse(fault);
+    else this.#send({ type: 'session.created', session: this.#sessionResource() });
+  }
+
+  /** As OpenAI refuses a wrong key: behind a handshake that succeeds. */
+  #refuse(error: ProtocolError): void {
+    this.error(error);
+    this.#options.socket.close(3000, `invalid_request_error.${error.code}`);
   }
 
   /** Sends an `error` event; `eventId` is the client's event that it answers. */

@@ -139,9 +139,11 @@ async function ring(call: LiveCall, runtime: CallRuntime, ledger: LedgerClient):
     log.warn({ otherCalls }, 'MAX_CALLS_PER_CALLER reached');
     await ending.end('rejected');
   } else if (modelError) {
-    const code = isCallwireError(modelError) ? modelError.code : 'MODEL_UNREACHABLE';
+    const { code, message } = isCallwireError(modelError)
+      ? modelError
+      : { code: 'MODEL_UNREACHABLE', message: 'the model cannot be reached' };
     log.error({ err: modelError, code }, 'no model: the phone is not answered');
-    journal.error(code.toLowerCase(), 'the model could not be reached').catch(() => undefined);
+    journal.error(code.toLowerCase(), message).catch(() => undefined);
     await ending.end('model_unavailable');
   } else if (context.state !== 'ready' && profile.context.onMissing === 'reject') {
     log.warn({ context: context.state }, 'no context in time: the phone is not answered');

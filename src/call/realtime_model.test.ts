@@ -11,12 +11,13 @@ import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { RealtimeServer } from '../../sim/realtime/server.ts';
 import { until } from '../tools/testing/until.ts';
-import { CallModel, type CallModelOptions, type ConnectionLimits } from './realtime_model.ts';
+import type { ConnectionLimits } from './model_connection.ts';
+import { CallModel, type CallModelOptions } from './realtime_model.ts';
 
 beforeAll(() => initializeLogger({ pretty: false, level: 'silent' }));
 
 /** The product's behaviour in a tenth of its time. */
-const QUICK: ConnectionLimits = { budgetMs: 400, firstRetryMs: 10 };
+const QUICK: ConnectionLimits = { budgetMs: 400, firstRetryMs: 10, acceptanceMs: 100 };
 
 const cleanUps: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -35,6 +36,13 @@ async function simulated(options: Partial<Parameters<typeof RealtimeServer.start
   const server = await RealtimeServer.start({ scenario: '', speed: Infinity, ...options });
   cleanUps.push(() => server.stop());
   return server;
+}
+
+const CREATED = '{"type":"session.created"}';
+
+function closeOnceAccepted(socket: WebSocket): void {
+  socket.send(CREATED);
+  socket.close(1011);
 }
 
 /** A bare endpoint, for what a server that behaves cannot show. */
@@ -263,6 +271,61 @@ describe('a model that cannot be had', () => {
     await expect(connected).rejects.toMatchObject({ code: 'MODEL_UNREACHABLE' });
   });
 
+  // OpenAI takes the handshake of a wrong key: the phone was answered by nobody.
+  it.each([
+    ['invalid_api_key', 'MODEL_UNAUTHORIZED'],
+    ['insufficient_quota', 'MODEL_REFUSED'],
+    ['model_not_found', 'MODEL_REFUSED'],
+  ])('says so behind the handshake, too: %s', async (code, expected) => {
+    const message = 'Incorrect API key provided: sk-made-up.';
+    const endpoint = await Endpoint.start((socket) => {
+      const error = { type: 'invalid_request_error', code, message };
+      socket.send(JSON.stringify({ type: 'error', error }));
+      socket.close(3000, `invalid_request_error.${code}`);
+    });
+    const model = callModel(endpoint.url, { limits: { ...QUICK, acceptanceMs: 60_000 } });
+    const error = await model.connect(soon()).catch((reason: Error) => reason);
+    expect(error).toMatchObject({ code: expected, message: expect.stringContaining(code) });
+    expect(String(error)).not.toContain('sk-made-up');
+    await model.discard();
+  });
+
+  it('may say so by the close alone', async () => {
+    const endpoint = await Endpoint.start((socket) => {
+      socket.close(3000, 'invalid_request_error.invalid_api_key');
+    });
+    const model = callModel(endpoint.url, { limits: { ...QUICK, acceptanceMs: 60_000 } });
+    await expect(model.connect(soon())).rejects.toMatchObject({ code: 'MODEL_UNAUTHORIZED' });
+    await model.discard();
+  });
+
+  it('is had where the server waits for the client to begin', async () => {
+    const endpoint = await Endpoint.start();
+    const model = callModel(endpoint.url);
+    await model.connect(soon());
+    await model.discard();
+  });
+
+  it('is had when its server drops the first connection and serves the second', async () => {
+    let connections = 0;
+    const endpoint = await Endpoint.start((socket) => {
+      if (connections++ === 0) socket.terminate();
+      else socket.send(CREATED);
+    });
+    const model = callModel(endpoint.url, { limits: { ...QUICK, acceptanceMs: 60_000 } });
+    await model.connect(soon());
+    expect(connections).toBe(2);
+    await model.discard();
+  });
+
+  it('is unreachable where the server closes every connection without a word', async () => {
+    const endpoint = await Endpoint.start((socket) => socket.close(1011));
+    const model = callModel(endpoint.url);
+    await expect(model.connect(soon())).rejects.toMatchObject({ code: 'MODEL_UNREACHABLE' });
+    expect(endpoint.attempts).toBe(5);
+    await model.discard();
+  });
+
   it('tells why without the key', async () => {
     const server = await Endpoint.refusing(401);
     const error = await callModel(server.url)
@@ -294,7 +357,7 @@ describe('a connection that breaks', () => {
   });
 
   it('is given up, with an error, when the server accepts and closes for ever', async () => {
-    const endpoint = await Endpoint.start((socket) => socket.close(1011));
+    const endpoint = await Endpoint.start(closeOnceAccepted);
     const model = callModel(endpoint.url);
     await model.connect(soon());
     const session = model.session();
@@ -329,7 +392,7 @@ describe('a connection that breaks', () => {
   // The model died between the connection and the answer, and the caller was answered by a session
   // whose end nobody had heard.
   it('is not handed over when it was given up while the phone still rang', async () => {
-    const endpoint = await Endpoint.start((socket) => socket.close(1011));
+    const endpoint = await Endpoint.start(closeOnceAccepted);
     const emit = vi.spyOn(openai.realtime.RealtimeSession.prototype, 'emit');
     try {
       const model = callModel(endpoint.url);
@@ -359,7 +422,7 @@ describe('a process with a broken model', () => {
     [
       'every connection is closed',
       'connected',
-      async () => (await Endpoint.start((socket) => socket.close(1011))).url,
+      async () => (await Endpoint.start(closeOnceAccepted)).url,
     ],
   ])('survives and hears of it: %s', async (_what, connected, url) => {
     const args = [PROCESS, await url()];

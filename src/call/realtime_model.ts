@@ -1,7 +1,7 @@
 import { AudioByteStream, type llm } from '@livekit/agents';
 import * as openai from '@livekit/agents-plugin-openai';
-import WebSocket from 'ws';
-import { CallwireError } from '../errors.ts';
+import type WebSocket from 'ws';
+import { type ConnectionLimits, ModelConnection, type ModelTarget } from './model_connection.ts';
 
 /**
  * The OpenAI Realtime model of one call, made safe for a phone.
@@ -35,11 +35,11 @@ export class CallModel extends openai.realtime.RealtimeModel {
           }
         : {}),
     });
-    this.#connection = new ModelConnection({ ...CONNECTION_LIMITS, ...options.limits });
+    this.#connection = new ModelConnection(options.limits);
   }
 
   /**
-   * Opens the connection now. Resolves when the server has accepted it; rejects with
+   * Opens the connection now. Resolves when the server has accepted the session; rejects with
    * `MODEL_UNAUTHORIZED`, `MODEL_REFUSED` or `MODEL_UNREACHABLE`, or when `signal` fires.
    */
   async connect(signal: AbortSignal): Promise<void> {
@@ -48,7 +48,7 @@ export class CallModel extends openai.realtime.RealtimeModel {
     await new Promise<void>((resolve, reject) => {
       const onAbort = () => reject(signal.reason);
       signal.addEventListener('abort', onAbort, { once: true });
-      this.#connection.firstOpen.then(resolve, reject).finally(() => {
+      this.#connection.accepted.then(resolve, reject).finally(() => {
         signal.removeEventListener('abort', onAbort);
       });
     });
@@ -98,18 +98,6 @@ export interface CallModelOptions {
   limits?: Partial<ConnectionLimits>;
 }
 
-export interface ConnectionLimits {
-  /** Within which a connection must stand, retries included: a caller waits. (Default: 8 s) */
-  budgetMs: number;
-  /** The pause before the second attempt; each further one is twice as long. (Default: 250 ms) */
-  firstRetryMs: number;
-}
-
-interface ModelTarget {
-  url: string;
-  apiKey: string;
-}
-
 /** What the pinned plugin's session has and its types hide. */
 interface HiddenParts {
   _options: { model: string; baseURL: string; apiKey: string };
@@ -150,103 +138,4 @@ class CallModelSession extends PluginSession {
       throw error;
     }
   }
-}
-
-const CONNECTION_LIMITS: ConnectionLimits = { budgetMs: 8_000, firstRetryMs: 250 };
-const HANDSHAKE_TIMEOUT_MS = 5_000;
-const MAX_RETRY_MS = 2_000;
-
-/** A connection that lived shorter than this did not serve anybody. */
-const SHORT_LIVED_MS = 2_000;
-const MAX_SHORT_LIVED = 4;
-
-class ModelConnection {
-  readonly #limits: ConnectionLimits;
-  readonly #first = Promise.withResolvers<void>();
-  #openedAt = 0;
-  #shortLived = 0;
-
-  constructor(limits: ConnectionLimits) {
-    this.#limits = limits;
-    this.#first.promise.catch(() => undefined);
-  }
-
-  get firstOpen(): Promise<void> {
-    return this.#first.promise;
-  }
-
-  async open(target: ModelTarget): Promise<WebSocket> {
-    await this.#slowDownReconnects();
-    const { budgetMs, firstRetryMs } = this.#limits;
-    const deadline = performance.now() + budgetMs;
-    for (let wait = firstRetryMs; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
-      try {
-        const left = Math.max(1, deadline - performance.now());
-        const socket = await connectOnce(target, Math.min(HANDSHAKE_TIMEOUT_MS, left));
-        this.#openedAt = performance.now();
-        this.#first.resolve();
-        return socket;
-      } catch (cause) {
-        const error = cause as CallwireError;
-        if (!error.retryable || performance.now() + wait >= deadline) {
-          this.#first.reject(error);
-          throw error;
-        }
-        await pause(wait);
-      }
-    }
-  }
-
-  async #slowDownReconnects(): Promise<void> {
-    if (this.#openedAt === 0) return;
-    this.#shortLived =
-      performance.now() - this.#openedAt < SHORT_LIVED_MS ? this.#shortLived + 1 : 0;
-    if (this.#shortLived > MAX_SHORT_LIVED) {
-      throw new CallwireError('MODEL_UNREACHABLE', 'the model closes every connection at once', {
-        retryable: true,
-        remedy: 'Look at the status of the model provider, and at the quota of the key.',
-      });
-    }
-    if (this.#shortLived > 0) await pause(this.#limits.firstRetryMs * 2 ** this.#shortLived);
-  }
-}
-
-function connectOnce({ url, apiKey }: ModelTarget, timeoutMs: number): Promise<WebSocket> {
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url, {
-      headers: { Authorization: `Bearer ${apiKey}`, 'User-Agent': 'Callwire' },
-      handshakeTimeout: timeoutMs,
-    });
-    // Stays for the socket's whole life: this is the listener that the plugin forgets.
-    socket.on('error', (cause) => {
-      reject(
-        new CallwireError('MODEL_UNREACHABLE', 'the model cannot be reached', {
-          retryable: true,
-          remedy: 'Check OPENAI_BASE_URL and the network.',
-          cause,
-        }),
-      );
-    });
-    socket.on('unexpected-response', (request, response) => {
-      request.destroy();
-      reject(refusal(response.statusCode ?? 0));
-    });
-    socket.once('open', () => resolve(socket));
-  });
-}
-
-function refusal(status: number): CallwireError {
-  if (status === 401 || status === 403) {
-    return new CallwireError('MODEL_UNAUTHORIZED', `the model refused the key (HTTP ${status})`, {
-      remedy: 'Check OPENAI_API_KEY.',
-    });
-  }
-  return new CallwireError('MODEL_REFUSED', `the model refused the connection (HTTP ${status})`, {
-    retryable: status === 429 || status >= 500,
-    remedy: 'Check OPENAI_BASE_URL and the model named in the profile.',
-  });
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -73,6 +73,7 @@ async function rehearseOutside(signal: AbortSignal): Promise<void> {
     response.writeHead(200, { 'Content-Type': 'application/json' }).end(ANSWER);
   });
   const sockets = new WebSocketServer({ server });
+  sockets.on('connection', (socket) => socket.send('{"type":"session.created"}'));
   try {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening', { signal });
