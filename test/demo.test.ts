@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../sim/installation/wait_for.ts';
 import { isAlive } from '../sim/installation/worker_process.ts';
+import { RealtimeServer } from '../sim/realtime/server.ts';
 
 const MAIN = fileURLToPath(new URL('../sim/demo/main.ts', import.meta.url));
 
@@ -31,7 +32,7 @@ interface RunningDemo {
 }
 
 /** As somebody without any configuration starts it, in a folder of its own. */
-function startDemo(...args: string[]): RunningDemo {
+function startDemo(args: string[] = [], settings: Record<string, string> = {}): RunningDemo {
   const { PATH = '', HOME = '', CALLWIRE_CACHE, XDG_CACHE_HOME } = process.env;
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: folder,
@@ -41,6 +42,7 @@ function startDemo(...args: string[]): RunningDemo {
       TMPDIR: join(folder, 'tmp'),
       ...(CALLWIRE_CACHE && { CALLWIRE_CACHE }),
       ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }),
+      ...settings,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -106,7 +108,7 @@ describe('npm run demo', () => {
   });
 
   it('stays up with --keep, says how to call in, shows further calls, ends on Ctrl-C', async () => {
-    const running = startDemo('--keep');
+    const running = startDemo(['--keep']);
     await shows(running, 'Ctrl-C ends everything.');
     const command = /npm run phone -- ([\s\S]+?20s)/.exec(running.output())?.[1] ?? '';
     const args = command
@@ -162,11 +164,30 @@ describe('npm run demo', () => {
     await nothingIsLeft();
   });
 
+  // It went on, and ended with the 486 of a worker that has no model to answer with.
+  it('says that the model refuses the key, before anything is started', async () => {
+    const model = await RealtimeServer.start({ scenario: '{}', apiKey: 'a-made-up-key' });
+    try {
+      const settings = { OPENAI_API_KEY: 'another-made-up-key', OPENAI_BASE_URL: model.url };
+      const running = startDemo([], settings);
+      expect(await running.exited).toMatchObject({ code: 1 });
+      expect(running.output()).toContain(
+        `The demo has failed: the model refused the key (HTTP 401), at ${model.url}`,
+      );
+      expect(running.output()).toContain('Without OPENAI_API_KEY a stand-in speaks');
+      expect(running.output()).not.toContain('another-made-up-key');
+      expect(running.output()).not.toMatch(/LiveKit and SIP|Log of the worker/);
+      expect(await readdir(join(folder, '.callwire', 'demo'))).toEqual([]);
+    } finally {
+      await model.stop();
+    }
+  });
+
   it('explains itself', async () => {
-    const running = startDemo('--help');
+    const running = startDemo(['--help']);
     expect(await running.exited).toMatchObject({ code: 0 });
     expect(running.output()).toContain('npm run demo -- --keep');
-    const odd = startDemo('--kep');
+    const odd = startDemo(['--kep']);
     expect(await odd.exited).toMatchObject({ code: 1 });
     expect(odd.output()).toContain('Did you mean --keep?');
   });

@@ -5,7 +5,6 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readDotEnv } from '../../src/config/dot_env.ts';
 import { untilAborted } from '../../src/crm/until_aborted.ts';
 import { CallwireError } from '../../src/errors.ts';
 import { prepareStack } from '../../stack/prepare.ts';
@@ -15,6 +14,7 @@ import type { WorkerProcess } from '../installation/worker_process.ts';
 import { canSpeak } from '../phone/voice.ts';
 import { CallWatch } from './call_watch.ts';
 import type { Demo } from './demo_context.ts';
+import { connectsOnce, givenModel } from './real_model.ts';
 import { styled } from './terminal.ts';
 import { Timeline } from './timeline.ts';
 
@@ -49,6 +49,15 @@ export async function bringUp(demo: Demo): Promise<Running> {
     `${styled('bold', 'Callwire demo')}: a phone call through a real LiveKit and a real worker.\n` +
       'Stand-ins take the place of the phone, the CRM backend and, without a key, the model.\n',
   );
+  const model = givenModel();
+  // Before anything is built: the worker would refuse the call without saying why.
+  if (model) {
+    await terminal.step(
+      'model',
+      () => untilAborted(connectsOnce(model, signal), signal),
+      () => `${model.baseUrl}, OPENAI_API_KEY is set: it takes the key`,
+    );
+  }
   const dataDir = await mkdtemp(join(tmpdir(), 'callwire-demo-'));
   onEnd(() => rm(dataDir, { recursive: true, force: true }));
   const stack = await bringUpStack(demo, dataDir);
@@ -65,7 +74,7 @@ export async function bringUp(demo: Demo): Promise<Running> {
     profiles: { 'receptionist.yaml': await readFile(PROFILE, 'utf8') },
     scenario: await readFile(SCENARIO, 'utf8'),
     voice: 'espeak',
-    ...realModel(),
+    ...(model ? { model } : {}),
     onLogLine: (line) => {
       log.write(`${JSON.stringify(line)}\n`);
       watch?.takeLogLine(line);
@@ -111,10 +120,7 @@ async function bringUpStack(demo: Demo, dataDir: string): Promise<StackAccess> {
 
 function describeStandIns({ terminal }: Demo, { backend, model }: Installation): void {
   terminal.good('CRM backend', `${backend.url}, a stand-in; knows ${CONTACT.name}`);
-  terminal.good(
-    'model',
-    model ? `${model.url}, a stand-in: OPENAI_API_KEY is not set` : 'OpenAI: OPENAI_API_KEY is set',
-  );
+  if (model) terminal.good('model', `${model.url}, a stand-in: OPENAI_API_KEY is not set`);
   if (canSpeak()) return;
   const so = model ? 'you will hear sounds, not words' : 'the model will not understand the caller';
   terminal.line(`    ${styled('yellow', `espeak-ng is not installed: ${so}`)}`);
@@ -134,11 +140,4 @@ async function startWorker(demo: Demo, installation: Installation): Promise<Work
   };
   worker.exited(Number.MAX_SAFE_INTEGER).then(exited, fail);
   return started;
-}
-
-/** The real model where its key is given, in the environment or in `.env`. */
-function realModel(): { model?: { apiKey: string; baseUrl?: string | undefined } } {
-  const settings = { ...readDotEnv(process.cwd()), ...process.env };
-  const { OPENAI_API_KEY: apiKey, OPENAI_BASE_URL: baseUrl } = settings;
-  return apiKey ? { model: { apiKey, baseUrl } } : {};
 }

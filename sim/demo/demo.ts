@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { untilAborted } from '../../src/crm/until_aborted.ts';
@@ -46,7 +47,10 @@ export async function runDemo({ terminal, keep, signal }: DemoOptions): Promise<
   } finally {
     if (signal.aborted) terminal.line('\nstopping …');
     for (const cleanup of cleanups.reverse()) await cleanup().catch(() => undefined);
-    if (failed) terminal.line(`\n  Log of the worker: ${join(demo.folder, 'worker.log')}`);
+    const log = join(demo.folder, 'worker.log');
+    if (failed && existsSync(log)) terminal.line(`\n  Log of the worker: ${log}`);
+    // Only where nothing has come into it.
+    await rmdir(demo.folder).catch(() => undefined);
   }
 }
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { untilAborted } from '../../src/crm/until_aborted.ts';
+import { CallwireError } from '../../src/errors.ts';
 import { waitFor } from '../installation/wait_for.ts';
+import { CallRefusedError } from '../phone/call.ts';
 import { phoneVoice } from '../phone/voice.ts';
 import { loadScenario } from '../realtime/scenario.ts';
 import { CONTACT, type Running, SCENARIO } from './bring_up.ts';
@@ -12,6 +14,7 @@ const EXPECTED_TOOLS = ['record_intent', 'lookup_crm', 'update_crm_note', 'end_c
 
 const RINGING_LIMIT_MS = 30_000;
 const DELIVERED_LIMIT_MS = 30_000;
+const REASON_LIMIT_MS = 5_000;
 
 /** The call itself, as it happens, then what is to be said of it. `true` where all is well. */
 export async function placeCall(demo: Demo, running: Running): Promise<boolean> {
@@ -26,7 +29,7 @@ export async function placeCall(demo: Demo, running: Running): Promise<boolean> 
   const recorded = call.record(recording, signal);
   recorded.catch(() => undefined);
   try {
-    await call.answered(signal, RINGING_LIMIT_MS);
+    await call.answered(signal, RINGING_LIMIT_MS).catch((error) => explained(error, running));
     const lines = turns.map(({ hears }) => hears);
     await converse(call, { lines, voice: phoneVoice(), signal });
     await recorded;
@@ -55,6 +58,31 @@ export async function placeCall(demo: Demo, running: Running): Promise<boolean> 
   const ok = findings.every((finding) => finding.ok);
   if (!ok) terminal.line(`  Log of the worker: ${join(folder, 'worker.log')}`);
   return ok;
+}
+
+/** A refusal of the worker's has its reason in the ledger; the phone only hears 486. */
+async function explained(error: unknown, { watch }: Running): Promise<never> {
+  if (!(error instanceof CallRefusedError)) throw error;
+  const eventOf = (type: string) => watch.first?.events.find((event) => event.type === type);
+  const ended = async () => {
+    await watch.look();
+    return eventOf('call.ended');
+  };
+  await waitFor(ended, { what: 'the end of the call', deadlineMs: REASON_LIMIT_MS }).catch(
+    () => undefined,
+  );
+  const dataOf = (type: string): Record<string, unknown> =>
+    JSON.parse(eventOf(type)?.body ?? '{}').data ?? {};
+  const reason = dataOf('call.error').message ?? dataOf('call.ended').end_reason;
+  if (reason === undefined) throw error;
+  throw new CallwireError(
+    'DEMO_CALL_REFUSED',
+    `the phone was refused with ${error.status}: ${reason}`,
+    {
+      remedy: 'The log of the worker says more.',
+      cause: error,
+    },
+  );
 }
 
 /**
