@@ -147,6 +147,45 @@ on_instructed: "{% if instructed contains 'goodbye' %}Goodbye.{% else %}{{ instr
     });
   });
 
+  it('with a goodbye that is heard to its end, whatever the caller says into it', async () => {
+    installation.model?.setScenario(`
+on_instructed: >-
+  {% if instructed contains 'goodbye' %}The time for this call is over. Thank you for calling, and goodbye.
+  {%- else %}{{ instructed }}{% endif %}
+`);
+    const caller = await Caller.dial(installation, { to: SHORT });
+    await caller.hearsEnd();
+    await caller.hearsBeginning();
+    await caller.asks();
+    expect(await caller.call.ended()).toMatchObject({ by: 'them' });
+    const record = await wholeRecord(installation);
+    expect(record.ended).toMatchObject({
+      end_reason: 'max_duration',
+      transcript:
+        'Agent: Hello.\nAgent: The time for this call is over. Thank you for calling, and goodbye.',
+    });
+  });
+
+  it('not with the goodbye to a silent line where the caller comes back into it', async () => {
+    installation.model?.setScenario(`
+turns: [{ hears: I am here., say: "Good, go on." }]
+on_instructed: >-
+  {% if instructed contains 'goodbye' %}The line stays silent, so I will hang up now. Goodbye.
+  {%- elsif instructed contains 'silent' %}Are you there?
+  {%- else %}{{ instructed }}{% endif %}
+`);
+    const caller = await Caller.dial(installation, { to: SILENT });
+    await caller.hearsEnd();
+    await caller.hearsEnd();
+    await caller.hears(1_000);
+    await caller.asks();
+    expect(caller.call.state).toBe('answered');
+    await caller.call.hangUp();
+    const record = await wholeRecord(installation);
+    expect(record.ended.end_reason).toBe('caller_hung_up');
+    expect(record.ended.transcript).toMatch(/\nCaller: I am here\.\nAgent: Good, go on\.$/);
+  });
+
   it('before it begins where no agent answers the number', async () => {
     const caller = await Caller.dial(installation, { to: NOBODY });
     await expect(caller.answered()).rejects.toMatchObject({ status: 486 });

@@ -273,6 +273,30 @@ turns:
     expect(record.ended.end_reason).toBe('caller_hung_up');
     expect(record.ended.transcript).toMatch(/\nAgent: Yes, please\?$/);
   });
+
+  // The goodbye that Callwire asks for was interrupted, and the call ended in the caller's words.
+  it('do not hang up on a caller who speaks into the goodbye that the model has forgotten', async () => {
+    const caller = await dial(
+      ADA,
+      `
+turns:
+  - { hears: That is all., do: [{ call: { tool: end_call } }] }
+  - { hears: "Wait, one more thing.", say: "Yes, please?" }
+on_instructed: Thank you for calling Northwind, it was a pleasure to talk to you. Goodbye!
+`,
+    );
+    await caller.speaks();
+    await caller.hears(1_000);
+    await caller.asks();
+    expect(resultsOf(await caller.session)).toMatchObject([{ status: 'not_ended' }]);
+    expect(caller.call.state).toBe('answered');
+    await caller.call.hangUp();
+    const record = await wholeRecord(installation);
+    expect(record.ended.end_reason).toBe('caller_hung_up');
+    expect(record.ended.transcript).toMatch(
+      /\nCaller: Wait, one more thing\.\nAgent: Yes, please\?$/,
+    );
+  });
 });
 
 describe('the built-in CRM', () => {

@@ -34,7 +34,7 @@ describe('an announcement', () => {
     await settle();
     expect(over).toBe(false);
     hello.played();
-    expect(await reply).toBe(true);
+    expect(await reply).toBe('played');
   });
 
   it('leaves the words to the prompt where it has none', async () => {
@@ -42,7 +42,7 @@ describe('an announcement', () => {
     const opening = await speech(0);
     expect(opening.request).toEqual({});
     opening.played();
-    expect(await reply).toBe(true);
+    expect(await reply).toBe('played');
   });
 
   it('asks for the very words of a text, quotes and line breaks included', async () => {
@@ -62,10 +62,10 @@ describe('an announcement', () => {
     await reply;
   });
 
-  it('was spoken where the caller cut it off', async () => {
+  it('tells where the caller cut it off', async () => {
     const reply = announcer.reply('Hello.');
     (await speech(0)).cutOff();
-    expect(await reply).toBe(true);
+    expect(await reply).toBe('cut_off');
   });
 });
 
@@ -82,7 +82,7 @@ describe('an announcement of a tool', () => {
     const reply = inTool.run('record_intent', () => announcer.reply('Hello.'));
     (await speech(0)).failed();
     (await speech(1)).played();
-    expect(await reply).toBe(true);
+    expect(await reply).toBe('played');
     expect(seen).toEqual([undefined, undefined]);
   });
 });
@@ -98,7 +98,7 @@ describe('an announcement waits', () => {
     expect(line.speeches).toEqual([]);
     line.user('listening');
     (await speech(0)).played();
-    expect(await reply).toBe(true);
+    expect(await reply).toBe('played');
     expect(line.listening).toBe(0);
   });
 
@@ -109,7 +109,7 @@ describe('an announcement waits', () => {
     expect(line.speeches).toEqual([]);
     line.agent('idle');
     (await speech(0)).played();
-    expect(await reply).toBe(true);
+    expect(await reply).toBe('played');
   });
 
   it('for the one before', async () => {
@@ -120,7 +120,7 @@ describe('an announcement waits', () => {
     expect(line.speeches).toHaveLength(1);
     line.speeches[0]?.played();
     (await speech(1)).played();
-    expect(await Promise.all([first, second])).toEqual([true, true]);
+    expect(await Promise.all([first, second])).toEqual(['played', 'played']);
     expect(line.happened).toEqual(['say First.', 'say Second.']);
   });
 
@@ -128,7 +128,7 @@ describe('an announcement waits', () => {
     line.user('speaking');
     const reply = announcer.reply('Hello.', { at: 'once' });
     (await speech(0)).played();
-    expect(await reply).toBe(true);
+    expect(await reply).toBe('played');
   });
 
   it('for nobody where it interrupts', async () => {
@@ -136,10 +136,10 @@ describe('an announcement waits', () => {
     await speech(0);
     const goodbye = announcer.reply('Goodbye.', { at: 'once', interrupt: true });
     (await speech(1)).played();
-    expect(await goodbye).toBe(true);
+    expect(await goodbye).toBe('played');
     expect(line.happened).toEqual(['say First.', 'interrupt', 'say Goodbye.']);
     line.speeches[0]?.cutOff();
-    await first;
+    expect(await first).toBe('cut_off');
   });
 });
 
@@ -153,14 +153,14 @@ describe('an announcement that the model refuses', () => {
     expect(line.speeches).toHaveLength(1);
     line.agent('listening');
     (await speech(1)).played();
-    expect(await reply).toBe(true);
+    expect(await reply).toBe('played');
   });
 
   it('is given up after that', async () => {
     const reply = announcer.reply('Hello.');
     (await speech(0)).failed();
     (await speech(1)).failed();
-    expect(await reply).toBe(false);
+    expect(await reply).toBe('unsaid');
     expect(line.speeches).toHaveLength(2);
   });
 
@@ -176,7 +176,7 @@ describe('an announcement that the model refuses', () => {
   it('is not tried again where one attempt is all there is time for', async () => {
     const reply = announcer.reply('Hello.', { attempts: 1 });
     (await speech(0)).failed();
-    expect(await reply).toBe(false);
+    expect(await reply).toBe('unsaid');
     expect(line.speeches).toHaveLength(1);
   });
 
@@ -185,7 +185,7 @@ describe('an announcement that the model refuses', () => {
     const second = announcer.reply('Second.');
     (await speech(0)).failed();
     (await speech(1)).played();
-    expect(await Promise.all([first, second])).toEqual([false, true]);
+    expect(await Promise.all([first, second])).toEqual(['unsaid', 'played']);
   });
 });
 
@@ -195,7 +195,7 @@ describe('an announcement ends', () => {
     const reply = announcer.reply('Hello.');
     await settle();
     call.abort();
-    expect(await reply).toBe(false);
+    expect(await reply).toBe('unsaid');
     expect(line.speeches).toEqual([]);
     expect(line.listening).toBe(0);
   });
@@ -204,20 +204,20 @@ describe('an announcement ends', () => {
     const reply = announcer.reply('Hello.');
     await speech(0);
     call.abort();
-    expect(await reply).toBe(false);
+    expect(await reply).toBe('unsaid');
   });
 
   it('at its deadline', async () => {
     line.user('speaking');
-    expect(await announcer.reply('Hello.', { deadlineMs: 20 })).toBe(false);
+    expect(await announcer.reply('Hello.', { deadlineMs: 20 })).toBe('unsaid');
     expect(line.speeches).toEqual([]);
     line.user('listening');
     const stuck = announcer.reply('Hello.', { deadlineMs: 20 });
-    expect(await stuck).toBe(false);
+    expect(await stuck).toBe('unsaid');
   });
 
   it('quietly where the session has closed', async () => {
     line.closed = true;
-    expect(await announcer.reply('Hello.')).toBe(false);
+    expect(await announcer.reply('Hello.')).toBe('unsaid');
   });
 });

@@ -28,11 +28,10 @@ export class Announcer {
   }
 
   /**
-   * Asks the model for a reply and resolves when it has been played (or interrupted): `true` when
-   * the model spoke, `false` when it did not, or the call ended first. Without `instructions` the
-   * model speaks by its prompt alone.
+   * Asks the model for a reply and resolves when it has been played, cut off or given up. Without
+   * `instructions` the model speaks by its prompt alone.
    */
-  reply(instructions?: string, options: ReplyOptions = {}): Promise<boolean> {
+  reply(instructions?: string, options: ReplyOptions = {}): Promise<Spoken> {
     const speak = () => this.#outside(() => this.#speak(instructions, options));
     const run = options.interrupt ? speak() : this.#queue.then(speak);
     this.#queue = run;
@@ -40,16 +39,16 @@ export class Announcer {
   }
 
   /** The model is asked for these very words. */
-  say(text: string, options?: ReplyOptions): Promise<boolean> {
+  say(text: string, options?: ReplyOptions): Promise<Spoken> {
     return this.reply(sayExactly(text), options);
   }
 
-  async #speak(instructions: string | undefined, options: ReplyOptions): Promise<boolean> {
+  async #speak(instructions: string | undefined, options: ReplyOptions): Promise<Spoken> {
     const { at = 'lull', deadlineMs = 30_000, attempts = 2, keypad, interrupt } = options;
     const limit = AbortSignal.any([this.#signal, AbortSignal.timeout(deadlineMs)]);
     for (let attempt = 1; attempt <= attempts; attempt++) {
       if (at === 'lull' || attempt > 1) await lull(this.#session, limit);
-      if (limit.aborted) return false;
+      if (limit.aborted) return 'unsaid';
       try {
         if (interrupt) this.#session.interrupt({ force: true });
         const handle = this.#session.generateReply({
@@ -57,19 +56,26 @@ export class Announcer {
           ...(keypad === undefined || attempt > 1 ? {} : { userInput: keypad }),
         });
         await playedOut(handle, limit);
-        if (!handle.done()) return false;
+        if (!handle.done()) return 'unsaid';
         const error = handle.exception();
-        if (!error && (handle.chatItems.length > 0 || handle.interrupted)) return true;
+        if (!error && handle.interrupted) return 'cut_off';
+        if (!error && handle.chatItems.length > 0) return 'played';
         this.#log.warn({ err: error, attempt }, 'the model did not speak when asked to');
       } catch (error) {
         // The session is closing or was never started: nobody is there to speak to.
         this.#log.debug({ err: error }, 'announcement dropped');
-        return false;
+        return 'unsaid';
       }
     }
-    return false;
+    return 'unsaid';
   }
 }
+
+/**
+ * How a reply went: heard to its end; cut off, by the caller or by something more important; or not
+ * spoken at all, because the model did not, or the call or the time for it ended first.
+ */
+export type Spoken = 'played' | 'cut_off' | 'unsaid';
 
 export interface ReplyOptions {
   /** `lull`: when neither side speaks. `once`: now. (Default: `lull`) */

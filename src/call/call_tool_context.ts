@@ -1,7 +1,7 @@
 import { derivedId } from '../ids.ts';
 import { type ReferOutcome, refer } from '../telephony/refer.ts';
 import type { ToolContext } from '../tools/tool_context.ts';
-import { sayGoodbye } from './conversation.ts';
+import { offerGoodbye } from './goodbye.ts';
 import { transfers } from './instructions.ts';
 import { lastWordsHeard } from './last_words.ts';
 import { contactInHand, type LiveCall } from './live_call.ts';
@@ -35,7 +35,7 @@ export function toolContext(call: LiveCall): ToolContext {
     announce: (instructions) => void call.announcer?.reply(instructions),
     refer: (to) => referPhone(call, to),
     end: (reason) => void ending.end(reason),
-    sayGoodbye: () => sayGoodbye(call),
+    sayGoodbye: () => offerGoodbye(call),
   };
 }
 

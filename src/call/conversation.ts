@@ -1,5 +1,6 @@
 import { llm, voice } from '@livekit/agents';
 import type { LedgerClient } from '../ledger/client.ts';
+import { lastGoodbye, offerGoodbye } from './goodbye.ts';
 import { greet } from './greeting.ts';
 import { watchKeypad } from './keypad.ts';
 import type { LiveCall } from './live_call.ts';
@@ -9,9 +10,6 @@ import { sessionUsage } from './usage.ts';
 
 /** How often the tokens used so far are written down, for a call that ends by a crash. */
 const USAGE_EVERY_MS = 15_000;
-
-/** How long a goodbye may take before the line is cut all the same. */
-const GOODBYE_LIMIT_MS = 8_000;
 
 const RECONNECT_PAUSE_MS = 1_000;
 
@@ -77,7 +75,7 @@ function followPhone(call: LiveCall): void {
     profile.silence,
     {
       prompt: () => void announcer?.reply('The line is silent. Ask whether the caller is there.'),
-      hangUp: () => void sayGoodbyeAndEnd(call, 'The line stays silent.', 'silence'),
+      hangUp: () => void endSilence(call),
     },
     ending.signal,
   );
@@ -112,22 +110,18 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }
 
+/** The caller may be back by now: then the watch begins anew. */
+async function endSilence(call: LiveCall): Promise<void> {
+  if ((await offerGoodbye(call, 'The line stays silent.')) === 'said') {
+    await call.ending.end('silence');
+  }
+}
+
 async function sayGoodbyeAndEnd(
   call: LiveCall,
   why: string,
-  reason: 'silence' | 'max_duration' | 'shutdown',
+  reason: 'max_duration' | 'shutdown',
 ): Promise<void> {
-  await sayGoodbye(call, why);
+  await lastGoodbye(call, why);
   await call.ending.end(reason);
-}
-
-/** Interrupts whatever is being said: whoever calls this ends the call next. */
-export async function sayGoodbye(call: LiveCall, why = ''): Promise<void> {
-  if (call.ending.signal.aborted) return;
-  await call.announcer?.reply(`${why} Say goodbye in one short sentence.`.trim(), {
-    at: 'once',
-    deadlineMs: GOODBYE_LIMIT_MS,
-    attempts: 1,
-    interrupt: true,
-  });
 }

@@ -143,7 +143,7 @@ describe('a tool of the model', () => {
       [
         tool('end_call', (_args, toolCall) => {
           resolve(toolCall.spoken);
-          return Promise.resolve({ silent: true, ifInterrupted: {} });
+          return Promise.resolve({ silent: true, goesOn: Promise.resolve(null) });
         }),
       ],
     );
@@ -286,8 +286,11 @@ turns:
     then: Why am I asked?
   - { hears: Wait!, say: Yes? }
 `;
-  const silent = tool('end_call', () =>
-    Promise.resolve({ silent: true, ifInterrupted: { status: 'not_ended' } }),
+  const silent = tool('end_call', (_args, { spoken }) =>
+    Promise.resolve({
+      silent: true,
+      goesOn: spoken.then(({ interrupted }) => (interrupted ? { status: 'not_ended' } : null)),
+    }),
   );
 
   it('tells the model nothing and asks it for nothing', async () => {
@@ -309,5 +312,21 @@ turns:
     call.caller.speak();
     await call.model.waitFor(({ toolResults }) => toolResults.length > 0, soon());
     expect(results(call)).toEqual([{ status: 'not_ended' }]);
+  });
+
+  it('becomes it even when that is known long after the words beside the call', async () => {
+    const { promise: goesOn, resolve } = Promise.withResolvers<{ status: string }>();
+    const late = tool('end_call', () => Promise.resolve({ silent: true, goesOn }));
+    const call = await callOf(GOODBYE, [late]);
+    call.caller.speak();
+    await said(call, 'Goodbye.');
+    await call.session.waitForIdle();
+    expect(call.model.toolResults).toEqual([]);
+    resolve({ status: 'not_ended' });
+    await call.model.waitFor(({ toolResults }) => toolResults.length > 0, soon());
+    expect(results(call)).toEqual([{ status: 'not_ended' }]);
+    call.caller.speak();
+    await said(call, 'Yes?');
+    expect(results(call)).toHaveLength(1);
   });
 });

@@ -69,8 +69,9 @@ export class ModelTools {
           this.#answers.set(toolCallId, answer);
         }
         const given = await answer;
-        spoken.then(() => this.#recover(speech, tool.name, toolCallId, given));
-        return 'silent' in given ? undefined : given.result;
+        spoken.then(() => this.#recover(tool.name, toolCallId, given));
+        // Nothing at all would become a result of "", behind which no other can follow.
+        return 'silent' in given ? new voice.StopResponse() : given.result;
       },
     });
   }
@@ -89,13 +90,12 @@ export class ModelTools {
     }
   }
 
-  async #recover(speech: SpeechHandle, name: string, callId: string, answer: ToolAnswer) {
+  async #recover(name: string, callId: string, answer: ToolAnswer) {
     if (this.#reported.has(callId)) return;
-    if ('silent' in answer && !speech.interrupted) return;
     this.#reported.add(callId);
-    const result = 'silent' in answer ? answer.ifInterrupted : answer.result;
+    const result = 'silent' in answer ? await answer.goesOn : answer.result;
     const session = this.#model.current;
-    if (!session) return;
+    if (!session || !result) return;
     const output = llm.FunctionCallOutput.create({
       callId,
       name,

@@ -108,10 +108,21 @@ describe('a silent line', () => {
     pass(60);
     line.agent('thinking');
     agentSpeaks(2);
-    line.user('speaking');
-    line.user('listening');
     pass(200);
     expect(happened).toEqual(['prompt', 'hang up']);
+  });
+
+  it('is asked and hung up on anew when the caller comes back into the goodbye', () => {
+    watch();
+    pass(60);
+    line.agent('speaking');
+    line.user('speaking');
+    line.agent('listening');
+    line.user('listening');
+    pass(19);
+    expect(happened).toEqual(['prompt', 'hang up']);
+    pass(41);
+    expect(happened).toEqual(['prompt', 'hang up', 'prompt', 'hang up']);
   });
 });
 

@@ -12,8 +12,9 @@ export interface SilencePolicy {
  * agent's question, start the count to the hang-up anew.
  *
  * ```
- * talking ── both quiet ──► quiet ── promptAfterMs ──► prompted ── hangUpAfterMs ──► onHangUp
- *    ▲                        └─────────── the caller speaks ───────────┘
+ * talking ── both quiet ──► quiet ── promptAfterMs ──► prompted ── hangUpAfterMs ──► hung up
+ *    ▲                        │                           │                            │
+ *    └────────────────────────┴───── the caller speaks ───┴────────────────────────────┘
  * ```
  */
 export function watchSilence(
@@ -35,7 +36,7 @@ export function watchSilence(
     const quietFor = performance.now() - quietSince;
     const { promptAfterMs, hangUpAfterMs } = policy;
     if (hangUpAfterMs !== null && quietFor >= hangUpAfterMs) {
-      // Once: the goodbye that follows changes the agent's state, which leads here again.
+      // Once, unless the caller comes back: the goodbye changes the agent's state, which leads here.
       hungUp = true;
       return on.hangUp();
     }
@@ -51,6 +52,7 @@ export function watchSilence(
 
   const callerSpoke = () => {
     prompted = false;
+    hungUp = false;
     quietSince = undefined;
   };
   const update = () => {

@@ -1,17 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { endCall } from './end_call.ts';
-import { fakeCall, toolCall } from './testing/fake_call.ts';
+import { type FakeCallOptions, fakeCall, toolCall } from './testing/fake_call.ts';
 import { until } from './testing/until.ts';
 
 type Spoken = { interrupted: boolean; saidSomething: boolean };
 
-async function endedWith(spoken: Spoken | Promise<Spoken>) {
-  const call = fakeCall();
+async function endedWith(spoken: Spoken | Promise<Spoken>, options: FakeCallOptions = {}) {
+  const call = fakeCall(options);
   const answer = await endCall(call.context).run(
     { reason: 'nothing more to say' },
     toolCall({ spoken: Promise.resolve(spoken) }),
   );
-  return { call, answer };
+  if (!('silent' in answer)) throw new Error('it has an answer for the model');
+  return { call, goesOn: answer.goesOn };
 }
 
 describe('end_call', () => {
@@ -28,20 +29,31 @@ describe('end_call', () => {
   });
 
   it('asks the model for nothing more', async () => {
-    const { answer } = await endedWith({ interrupted: false, saidSomething: true });
-    expect(answer).toMatchObject({ silent: true, ifInterrupted: { status: 'not_ended' } });
+    const { goesOn } = await endedWith({ interrupted: false, saidSomething: true });
+    expect(await goesOn).toBeNull();
   });
 
-  it('does not hang up on a caller who speaks into the goodbye', async () => {
-    const { call } = await endedWith({ interrupted: true, saidSomething: true });
-    await new Promise((resolve) => setImmediate(resolve));
+  it('does not hang up on a caller who speaks into the goodbye, and tells the model', async () => {
+    const { call, goesOn } = await endedWith({ interrupted: true, saidSomething: true });
+    expect(await goesOn).toMatchObject({ status: 'not_ended' });
     expect(call.happened).toEqual(['record end_call']);
   });
 
   it('says goodbye where the model hung up without a word', async () => {
-    const { call } = await endedWith({ interrupted: false, saidSomething: false });
-    await until(() => call.ended.length > 0);
+    const { call, goesOn } = await endedWith({ interrupted: false, saidSomething: false });
+    expect(await goesOn).toBeNull();
     expect(call.happened).toEqual(['record end_call', 'goodbye', 'end agent_hung_up']);
+  });
+
+  // "Wait, one more thing" was answered with the end of the call.
+  it('does not hang up on a caller who speaks into that goodbye either', async () => {
+    const goodbye = () => Promise.resolve('goes_on' as const);
+    const { call, goesOn } = await endedWith(
+      { interrupted: false, saidSomething: false },
+      { goodbye },
+    );
+    expect(await goesOn).toMatchObject({ status: 'not_ended' });
+    expect(call.happened).toEqual(['record end_call', 'goodbye']);
   });
 
   it('leaves a call alone that something else has ended', async () => {

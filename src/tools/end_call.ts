@@ -8,7 +8,8 @@ const parameters = z.object({
 
 /**
  * `end_call {reason?}`: hangs up when the goodbye has been heard. A caller who speaks into the
- * goodbye is not hung up on: the model learns that the call goes on.
+ * goodbye, the model's own or the one said in its place, is not hung up on: the model learns that the
+ * call goes on.
  */
 export function endCall(context: ToolContext): Tool<typeof parameters> {
   return {
@@ -25,15 +26,19 @@ export function endCall(context: ToolContext): Tool<typeof parameters> {
       });
       const hangUp = async () => {
         const { interrupted, saidSomething } = await spoken;
-        if (interrupted || context.signal.aborted) return;
-        if (!saidSomething) await context.sayGoodbye();
+        if (interrupted) return NOT_ENDED;
+        if (context.signal.aborted) return null;
+        if (!saidSomething && (await context.sayGoodbye()) === 'goes_on') return NOT_ENDED;
         context.end('agent_hung_up');
+        return null;
       };
-      hangUp().catch((error) => context.log.error({ err: error }, 'hanging up failed'));
-      return {
-        silent: true,
-        ifInterrupted: { status: 'not_ended', why: 'the caller spoke: the call goes on' },
-      };
+      const goesOn = hangUp().catch((error) => {
+        context.log.error({ err: error }, 'hanging up failed');
+        return null;
+      });
+      return { silent: true, goesOn };
     },
   };
 }
+
+const NOT_ENDED = { status: 'not_ended', why: 'the caller spoke: the call goes on' };

@@ -26,5 +26,8 @@ export interface ToolCall {
 
 export type ToolAnswer =
   | { result: Record<string, unknown> }
-  /** The model is told nothing and asked for nothing: the call is about to end. */
-  | { silent: true; ifInterrupted: Record<string, unknown> };
+  /**
+   * The model is told nothing and asked for nothing, since the call is about to end. `goesOn`
+   * resolves with what it must know when the call goes on after all, with `null` when it does not.
+   */
+  | { silent: true; goesOn: Promise<Record<string, unknown> | null> };

@@ -38,7 +38,8 @@ export interface ToolContext {
   refer(to: string): Promise<ReferOutcome>;
   /** Ends the call; the first cause wins. */
   end(reason: 'agent_hung_up' | 'transferred' | 'transfer_unconfirmed'): void;
-  sayGoodbye(): Promise<void>;
+  /** `goes_on` when the caller spoke into it. */
+  sayGoodbye(): Promise<'said' | 'goes_on'>;
 }
 
 export type KnownContact =

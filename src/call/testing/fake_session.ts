@@ -58,6 +58,11 @@ export class FakeSession extends EventEmitter {
   readonly speeches: FakeSpeech[] = [];
   /** In order: speeches begun and interruptions. */
   readonly happened: string[] = [];
+  readonly input = {
+    setAudioEnabled: (enabled: boolean): void => {
+      this.happened.push(enabled ? 'listen' : 'listen no more');
+    },
+  };
   closed = false;
 
   /** As the code under test takes it. */

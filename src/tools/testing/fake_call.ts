@@ -30,6 +30,8 @@ export interface FakeCallOptions {
   known?: KnownContact;
   crm?: (phone: string, signal: AbortSignal) => Promise<Record<string, unknown> | null>;
   refer?: (to: string) => Promise<ReferOutcome>;
+  /** What comes of a goodbye that Callwire says itself. */
+  goodbye?: ToolContext['sayGoodbye'];
   /** What each append waits for. */
   durable?: () => Promise<void>;
 }
@@ -91,7 +93,7 @@ export function fakeCall(options: FakeCallOptions = {}): FakeCall {
     },
     sayGoodbye: () => {
       call.happened.push('goodbye');
-      return Promise.resolve();
+      return options.goodbye?.() ?? Promise.resolve('said');
     },
   };
   return { ...call, context };
