@@ -1,5 +1,5 @@
 import { endpointUrlCheck } from '../src/api/endpoint_address.ts';
-import { databaseCheck, type ReadinessCheck } from '../src/api/readiness.ts';
+import { databaseCheck, deliveriesCheck, type ReadinessCheck } from '../src/api/readiness.ts';
 import { type RunningApi, startApi } from '../src/api/server.ts';
 import { logger } from '../src/config/log.ts';
 import type { Profiles } from '../src/config/profiles.ts';
@@ -16,14 +16,14 @@ const SHORT_KEY = 16;
 export async function startHttpApi(
   settings: Settings,
   parts: {
-    record: Pick<RunningRecord, 'store' | 'secrets' | 'metrics'>;
+    record: Pick<RunningRecord, 'store' | 'secrets' | 'metrics' | 'writeFailure'>;
     profiles: Profiles;
     livekit: LiveKitApi;
   },
 ): Promise<RunningApi | null> {
   const { enabled, ...server } = settings.server;
   if (!enabled) return null;
-  const { store, secrets, metrics } = parts.record;
+  const { store, secrets, metrics, writeFailure } = parts.record;
   const api = await startApi({
     ...server,
     store,
@@ -31,7 +31,11 @@ export async function startHttpApi(
     metrics,
     agents: parts.profiles.all,
     checkUrl: endpointUrlCheck(settings.delivery.allowNetworks),
-    readiness: [databaseCheck(store), livekitCheck(parts.livekit)],
+    readiness: [
+      databaseCheck(store, writeFailure),
+      deliveriesCheck(store),
+      livekitCheck(parts.livekit),
+    ],
     log,
   });
   if (server.apiKey !== undefined && server.apiKey.length < SHORT_KEY) {

@@ -43,6 +43,8 @@ export interface RunningRecord {
   /** What the secrets of endpoints are sealed with. */
   secrets: SecretBox;
   metrics: Metrics;
+  /** Why the ledger cannot be written to; `null` while it can. */
+  writeFailure(): unknown;
   processExited(pid: number): void;
   /** Tells every call process to say goodbye and end its call. */
   endCalls(): void;
@@ -102,6 +104,7 @@ export async function startRecord(
       store,
       secrets,
       metrics,
+      writeFailure: () => commits.failure,
       processExited: (pid) => host.processExited(pid),
       endCalls: () => ending.resolve(),
       lost: lost.promise,

@@ -16,6 +16,7 @@ import { type LogLine, WorkerProcess } from './worker_process.ts';
 /** Made up. */
 export const SIM_SECRET = 'a-made-up-secret-for-the-stand-ins';
 export const SIM_MODEL_KEY = 'a-made-up-key-for-the-stand-in';
+export const SIM_API_KEY = 'a-made-up-key-of-the-environment';
 
 /** Where a running stack is, and its keys; unlike `Stack` it can cross processes. */
 export interface StackAccess {
@@ -179,6 +180,7 @@ export class Installation {
       WEBHOOK_SECRET: SIM_SECRET,
       // Installations stand beside each other; where it listens is in its log.
       PORT: '0',
+      API_KEY: SIM_API_KEY,
       DATA_DIR: this.dataDir,
       AGENTS_DIR: join(this.#folder, 'profiles'),
       CALLWIRE_PRETTY: '0',
@@ -199,6 +201,26 @@ export class Installation {
     } finally {
       await store.close();
     }
+  }
+
+  /** A request to the HTTP API of the running worker, by default with the key of its environment. */
+  async request(
+    method: string,
+    path: string,
+    { body, key = SIM_API_KEY }: { body?: unknown; key?: string } = {},
+    // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of a body
+  ): Promise<{ status: number; body: any }> {
+    const { url } = await this.worker.waitForLine(({ msg }) => msg === 'the HTTP API listens');
+    const answer = await fetch(`${url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const isJson = answer.headers.get('content-type')?.includes('json');
+    return { status: answer.status, body: await (isJson ? answer.json() : answer.text()) };
   }
 
   /** Everything the ledger holds, oldest first. */

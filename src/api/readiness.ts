@@ -1,5 +1,5 @@
 import { isCallwireError } from '../errors.ts';
-import type { DeliveryStore } from '../store/store.ts';
+import type { CallStore, DeliveryStore } from '../store/store.ts';
 
 /** One thing that has to work; it rejects where it does not. What it returns is shown. */
 export interface ReadinessCheck {
@@ -45,17 +45,34 @@ async function run({ check }: ReadinessCheck): Promise<Readiness['checks'][strin
   }
 }
 
-/**
- * The database answers. How long the oldest delivery waits is shown and judges nothing: one dead
- * endpoint must not take a worker out that answers calls.
- */
-export function databaseCheck(store: Pick<DeliveryStore, 'deliveryBacklog'>): ReadinessCheck {
+/** The database answers, and took what was last to be written: a full disk can still be read. */
+export function databaseCheck(
+  store: Pick<CallStore, 'lastPosition'>,
+  writeFailure: () => unknown,
+): ReadinessCheck {
   return {
     name: 'database',
     check: async () => {
+      await store.lastPosition();
+      const failure = writeFailure();
+      if (failure !== null) throw failure;
+      return {};
+    },
+  };
+}
+
+/**
+ * How much waits to be delivered, and since when, is shown and judges nothing: one dead endpoint must
+ * not take a worker out that answers calls. An alarm is the business of the metrics, which say the
+ * same.
+ */
+export function deliveriesCheck(store: Pick<DeliveryStore, 'deliveryBacklog'>): ReadinessCheck {
+  return {
+    name: 'deliveries',
+    check: async () => {
       const { waiting, oldestAt } = await store.deliveryBacklog();
       const age = oldestAt === null ? null : Math.max(0, Math.round((Date.now() - oldestAt) / 1e3));
-      return { deliveriesWaiting: waiting, oldestWaitingSeconds: age };
+      return { waiting, oldestWaitingSeconds: age };
     },
   };
 }

@@ -2,6 +2,7 @@ import { createConnection } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { CallwireError } from '../errors.ts';
+import { databaseCheck, deliveriesCheck } from './readiness.ts';
 import { startApi } from './server.ts';
 import { AGENT, API_KEY, testApi } from './testing/test_api.ts';
 import { liveCall } from './testing/written_call.ts';
@@ -150,7 +151,10 @@ describe('operations', () => {
       status: 200,
       body: {
         status: 'ready',
-        checks: { database: { ok: true, deliveriesWaiting: 0, oldestWaitingSeconds: null } },
+        checks: {
+          database: { ok: true },
+          deliveries: { ok: true, waiting: 0, oldestWaitingSeconds: null },
+        },
       },
     });
     const down = () => Promise.reject(new CallwireError('LIVEKIT_UNREACHABLE', 'made up'));
@@ -162,6 +166,26 @@ describe('operations', () => {
         checks: { livekit: { ok: false, error: 'LIVEKIT_UNREACHABLE' } },
       },
     });
+  });
+
+  it('is not ready where nothing can be written, though it can be read', async () => {
+    const full = new CallwireError('STORE_FULL', 'made up');
+    const { store } = await testApi();
+    const api = await testApi({ readiness: [databaseCheck(store, () => full)] });
+    expect(await api.request('GET', '/readyz', { key: null })).toMatchObject({
+      status: 503,
+      body: { checks: { database: { ok: false, error: 'STORE_FULL' } } },
+    });
+  });
+
+  it('is ready however long a delivery waits, and says how long', async () => {
+    const oldestAt = Date.now() - 86_400_000;
+    const backlog = { deliveryBacklog: () => Promise.resolve({ waiting: 3, oldestAt }) };
+    const api = await testApi({ readiness: [deliveriesCheck(backlog)] });
+    const { status, body } = await api.request('GET', '/readyz', { key: null });
+    expect(status).toBe(200);
+    expect(body.checks.deliveries).toMatchObject({ ok: true, waiting: 3 });
+    expect(body.checks.deliveries.oldestWaitingSeconds).toBeGreaterThanOrEqual(86_400);
   });
 
   it('metrics speak of requests by route, of calls and of what waits', async () => {

@@ -39,9 +39,11 @@ describe('GroupCommit', () => {
     );
     await new Promise((resolve) => setTimeout(resolve, 30));
     expect(settled).toEqual([]);
+    expect(commits.failure).toEqual(new Error('disk full'));
     fake.failWith(null);
     expect(await Promise.all(all)).toEqual(all.map(() => ({ status: 'appended' })));
     expect(fake.committed.slice(1)).toEqual(appends.map(({ events }) => events[0].id));
+    expect(commits.failure).toBeNull();
   });
 
   it('lets an append that the store chokes on hold up only its own lane', async () => {

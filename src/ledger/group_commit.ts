@@ -52,11 +52,17 @@ export class GroupCommit {
   #queue: Entry[] = [];
   #running: Promise<void> | null = null;
   #failures = 0;
+  #failure: unknown = null;
   #complainedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: GroupCommitOptions) {
     this.#store = options.store;
     this.#retryFirstMs = options.retryFirstMs ?? RETRY_FIRST_MS;
+  }
+
+  /** What the store said to the last batch, while that was a refusal; `null` where it took it. */
+  get failure(): unknown {
+    return this.#failure;
   }
 
   /**
@@ -111,6 +117,7 @@ export class GroupCommit {
       results = await this.#store.append(batch.map((entry) => entry.append));
       if (results.length !== batch.length) throw new Error('the store lost count of a batch');
     } catch (error) {
+      this.#failure = error;
       const now = performance.now();
       if (now - this.#complainedAt > COMPLAIN_EVERY_MS) {
         this.#complainedAt = now;
@@ -121,6 +128,7 @@ export class GroupCommit {
       }
       return batch;
     }
+    this.#failure = null;
     for (const [i, result] of results.entries()) batch[i]?.settle(result);
     return [];
   }

@@ -37,9 +37,9 @@ export function operationRoutes(
       config: { access: 'public' },
       schema: {
         operationId: 'getReadiness',
-        summary: 'Whether it can do its work: database, LiveKit',
+        summary: 'Whether it can do its work: database, deliveries, LiveKit',
         description:
-          'Shows how long the oldest delivery waits, too; that alone never makes it unready.',
+          'How long the oldest delivery waits is shown and never makes it unready: an endpoint that is down must not take out a worker that answers calls.',
         tags,
         response: { 200: Readiness, 503: Readiness, default: ErrorAnswer },
       },

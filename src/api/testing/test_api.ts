@@ -15,7 +15,7 @@ import type { ApiApp } from '../api_app.ts';
 import { newApiKey } from '../api_key.ts';
 import type { ApiOptions } from '../api_options.ts';
 import { createMetrics } from '../metrics.ts';
-import { databaseCheck } from '../readiness.ts';
+import { databaseCheck, deliveriesCheck } from '../readiness.ts';
 import { buildApi } from '../server.ts';
 
 /** Made up; the environment's. */
@@ -56,7 +56,7 @@ export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<Test
       if (!hostname.endsWith('.private')) return;
       throw new CallwireError('DELIVERY_ADDRESS_REFUSED', 'The host is a private address.');
     },
-    readiness: [databaseCheck(store)],
+    readiness: [databaseCheck(store, () => null), deliveriesCheck(store)],
     metrics: createMetrics({ store, liveCalls: () => 3 }),
     log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
     apiKey: API_KEY,
