@@ -95,6 +95,25 @@ export function ledgerConformance(t: StoreUnderTest): void {
       ]);
     });
 
+    it('shows whoever pages on no later position before an earlier one, while many append', async () => {
+      const callIds = await Promise.all(Array.from({ length: 20 }, () => t.openCall()));
+      const rounds = 10;
+      const writes = callIds.map(async (callId) => {
+        for (let round = 0; round < rounds; round++) {
+          await t.append({ callId, lease: 1, events: [event('a.b')] });
+        }
+      });
+      const seen: string[] = [];
+      for (let position = 0; seen.length < callIds.length * rounds; ) {
+        const page = await t.store.eventsAfter(position, 3);
+        seen.push(...page.map(({ id }) => id));
+        position = page.at(-1)?.position ?? position;
+      }
+      await Promise.all(writes);
+      expect(new Set(seen).size).toBe(seen.length);
+      expect(await t.store.eventsAfter(await t.store.lastPosition(), 1)).toEqual([]);
+    });
+
     it('pages through the events of all calls by position', async () => {
       const callIds = [await t.openCall(), await t.openCall()];
       for (const type of ['a.1', 'a.2', 'a.3']) {
