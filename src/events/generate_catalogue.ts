@@ -2,8 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { CallRecord, EventDraft, StoredEvent } from '../store/store.ts';
-import { CommonData, END_REASONS, EVENTS, type EventType, OUTCOMES } from './catalogue.ts';
+import { CommonData, EVENTS, type EventType } from './catalogue.ts';
 import { composeEvent } from './envelope.ts';
+import { END_REASON_MEANINGS, OUTCOME_MEANINGS } from './vocabulary.ts';
 
 /*
  * Writes docs/events.md from the catalogue; `--check` only says whether it is up to date. The
@@ -32,10 +33,10 @@ export function eventsPage(): string {
     ...(Object.keys(EVENTS) as EventType[]).map(section),
     '## `end_reason`',
     'Why a call ended. A word is never reused for another meaning.',
-    END_REASONS.map((reason) => `- \`${reason}\``).join('\n'),
+    wordTable(END_REASON_MEANINGS),
     '## `outcome`',
     'What came of a call. A word is never reused for another meaning.',
-    OUTCOMES.map((outcome) => `- \`${outcome}\``).join('\n'),
+    wordTable(OUTCOME_MEANINGS),
     '',
   ].join('\n\n');
 }
@@ -70,6 +71,11 @@ function section(type: EventType): string {
     Object.keys(data.shape).length === 0 ? 'No fields besides.' : fieldTable(data),
     `\`\`\`json\n${JSON.stringify(JSON.parse(exampleBody(type)), null, 2)}\n\`\`\``,
   ].join('\n\n');
+}
+
+function wordTable(meanings: Readonly<Record<string, string>>): string {
+  const rows = Object.entries(meanings).map(([word, meaning]) => `| \`${word}\` | ${meaning} |`);
+  return ['| word | meaning |', '|---|---|', ...rows].join('\n');
 }
 
 function fieldTable(schema: z.ZodObject): string {
