@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { z } from 'zod';
+import { parseRetryAfter } from '../src/delivery/retry_schedule.ts';
 import { CallwireError } from '../src/errors.ts';
 
 /** An event of the feed: the delivered body, and its position. */
@@ -80,14 +81,14 @@ type Answer =
 async function readPage({ url, key, signal }: EventFeedOptions, after: string): Promise<Answer> {
   let status: number;
   let text: string;
-  let retryAfter: unknown;
+  let retryAfterMs: number | undefined;
   try {
     const answer = await request(`${url}/v1/events?after=${after}&limit=${PAGE}`, {
       headers: { authorization: `Bearer ${key}` },
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_LIMIT_MS)]),
     });
     status = answer.statusCode;
-    retryAfter = answer.headers['retry-after'];
+    retryAfterMs = parseRetryAfter(answer.headers['retry-after'], Date.now());
     text = await answer.body.text();
   } catch {
     return { status: null, reason: `${url} cannot be reached`, retryAfterMs: undefined };
@@ -102,8 +103,6 @@ async function readPage({ url, key, signal }: EventFeedOptions, after: string): 
   if (status !== 429 && status < 500) {
     throw refused(`${url} answers ${status}.`, 'Check --url and --after.');
   }
-  const seconds = Number(retryAfter);
-  const retryAfterMs = seconds > 0 ? seconds * 1_000 : undefined;
   return { status, reason: `${url} answers ${status}`, retryAfterMs };
 }
 
