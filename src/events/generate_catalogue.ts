@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { CallRecord, EventDraft, StoredEvent } from '../store/store.ts';
 import { CommonData, EVENTS, type EventType } from './catalogue.ts';
 import { composeEvent } from './envelope.ts';
+import { EXAMPLE_CALL } from './example_call.ts';
 import { END_REASON_MEANINGS, OUTCOME_MEANINGS } from './vocabulary.ts';
 
 /*
@@ -126,33 +127,6 @@ function exampleBody(type: EventType): string {
 }
 
 const EXAMPLE_ID = 'evt_0000000000example0000000001';
-
-const EXAMPLE_CALL = {
-  id: 'call_0000000000example0000000000',
-  direction: 'inbound',
-  state: 'ended',
-  from: '+15550100001',
-  to: '+15550100000',
-  agentId: 'receptionist',
-  room: 'call-example',
-  metadata: {},
-  contact: { id: '42', name: 'Ada Example', phone: '+15550100001' },
-  context: 'ready',
-  contextMs: 180,
-  sequence: 4,
-  transcriptSequence: 2,
-  lease: 1,
-  leaseUntil: 0,
-  createdAt: Date.UTC(2026, 2, 1, 10, 0, 0),
-  answeredAt: Date.UTC(2026, 2, 1, 10, 0, 2),
-  endedAt: Date.UTC(2026, 2, 1, 10, 2, 10),
-  endReason: 'caller_hung_up',
-  usage: null,
-  apiKeyId: null,
-  outbound: null,
-  outcome: null,
-  costMicrousd: null,
-} satisfies CallRecord;
 
 const OUTBOUND_ONLY: ReadonlySet<EventType> = new Set(['call.initiated', 'call.ringing']);
 const OUTBOUND_CALL: CallRecord = {
