@@ -1,11 +1,15 @@
-import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { startApi } from '../src/api/server.ts';
 import { API_KEY, testApi } from '../src/api/testing/test_api.ts';
 import { CALLER, endedCall } from '../src/api/testing/written_call.ts';
 import { verifyPlain, verifyStandard, verifyTimestamped } from '../src/events/signatures.ts';
+import { GroupCommit } from '../src/ledger/group_commit.ts';
+import { LedgerHost } from '../src/ledger/host.ts';
+import { openStore } from '../src/ledger/open_store.ts';
+import { socketPath } from '../src/ledger/socket_path.ts';
+import { receiverServer } from './testing/receiver_server.ts';
 import {
   COMMAND_LIMIT_MS,
   commandFolder,
@@ -23,29 +27,40 @@ async function runningApi() {
   return { url: api.url, store, makeKey };
 }
 
-async function receiver() {
-  const received: { headers: IncomingHttpHeaders; body: string }[] = [];
-  const server = createServer((request, response) => {
-    void text(request).then((body) => {
-      received.push({ headers: request.headers, body });
-      response.writeHead(204).end();
-    });
+/** What the commands of this machine speak to: a worker's store behind its socket. */
+async function localWorker(folder: string) {
+  const dataDir = join(folder, 'data');
+  const store = await openStore({ dataDir, defaultEndpoint: null });
+  const host = await LedgerHost.listen({
+    socketPath: await socketPath(dataDir),
+    store,
+    commits: new GroupCommit({ store }),
+    requests: {},
+    onCallLost: () => {},
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
-  const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/callwire`, received };
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= host.close({ deadlineMs: 1_000 }).then(() => store.close());
+    return stopped;
+  };
+  onTestFinished(stop);
+  return { store, stop };
+}
+
+async function receiver() {
+  const { url, received } = await receiverServer(() => 204);
+  return { url, received, bodies: () => received.map(({ body }) => body.toString()) };
 }
 
 it(
   'events are printed as they come, and forwarded as deliveries would be',
   async () => {
     const { url, store } = await runningApi();
-    const { url: forward, received } = await receiver();
+    const { url: forward, received, bodies } = await receiver();
     const callId = await endedCall(store);
     const tail = startCommand(
       'events_tail',
-      ['--url', url, '--after', '0', '--forward', forward, '--secret', SECRET],
+      ['--url', url, '--after', '0', '--forward', forward.href, '--secret', SECRET],
       { folder: await commandFolder(), env: { API_KEY } },
     );
     await tail.printed(/call\.ended/);
@@ -54,16 +69,61 @@ it(
     tail.interrupt();
     expect(await tail.ended).toMatchObject({ code: 0 });
 
+    expect(printed).toMatch(new RegExp(`  4  transcript\\.final +${callId}\\n`));
     expect(printed).toMatch(new RegExp(`  5  call\\.ended +${callId} #3  → 204\\n`));
     expect(printed).not.toContain(CALLER);
+    // Transcripts go to those who name them, which the receiver of everything else does not.
     const stored = await store.eventsAfter(0, 100);
-    expect(received.map(({ body }) => body)).toEqual(stored.map(({ body }) => body));
+    const others = stored.filter(({ type }) => type !== 'transcript.final');
+    expect(bodies()).toEqual(others.map(({ body }) => body));
     for (const { headers, body } of received) {
       const request = { headers, body, secrets: [SECRET] };
       expect(
         [verifyStandard, verifyTimestamped, verifyPlain].map((verify) => verify(request)),
       ).toEqual(['valid', 'valid', 'valid']);
     }
+  },
+  COMMAND_LIMIT_MS,
+);
+
+it(
+  'a port is enough to forward to, and .env to sign with; transcripts on demand, redacted never',
+  async () => {
+    const { url, store } = await runningApi();
+    const { url: forward, received, bodies } = await receiver();
+    await store.redactCall(await endedCall(store));
+    const callId = await endedCall(store);
+    const folder = await commandFolder();
+    await writeFile(join(folder, '.env'), `API_KEY=${API_KEY}\nWEBHOOK_SECRET=${SECRET}\n`);
+    const args = ['--url', url, '--after', '0', '--transcripts', '--forward', forward.port];
+    const tail = startCommand('events_tail', args, { folder });
+    await tail.printed(new RegExp(`call\\.ended +${callId}`));
+    const stored = await store.listCallEvents(callId);
+    expect(bodies().toSorted()).toEqual(stored.map(({ body }) => body).toSorted());
+    expect(verifyStandard({ ...received[0]!, secrets: [SECRET] })).toBe('valid');
+  },
+  COMMAND_LIMIT_MS,
+);
+
+it(
+  'the worker on this machine is followed without a key, and again when it has been restarted',
+  async () => {
+    const folder = await commandFolder();
+    const first = await localWorker(folder);
+    const tail = startCommand('events_tail', ['--after', '0'], { folder });
+    const callId = await endedCall(first.store);
+    await tail.printed(new RegExp(`  5  call\\.ended +${callId} #3\\n`));
+    await first.stop();
+
+    const second = await localWorker(folder);
+    const next = await endedCall(second.store);
+    const printed = await tail.printed(new RegExp(`call\\.ended +${next}`));
+    expect(printed.match(/call\.ended/g)).toHaveLength(2);
+    tail.interrupt();
+    expect(await tail.ended).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('the worker'),
+    });
   },
   COMMAND_LIMIT_MS,
 );
@@ -88,6 +148,7 @@ it(
     const { url, makeKey } = await runningApi();
     const folder = await commandFolder();
     const tail = (...args: string[]) => runCommand('events_tail', args, { folder });
+    expect((await tail()).stderr).toContain('No worker runs on');
     expect(await tail('--url', url)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('API_KEY or --key'),
@@ -98,7 +159,10 @@ it(
     expect((await tail('--url', 'http://127.0.0.1:1', '--key', key)).stderr).toContain(
       'Start the worker',
     );
-    expect((await tail('--forward', 'localhost:3000')).stderr).toContain('Use a whole URL');
+    expect((await tail('--forward', 'localhost:3000')).stderr).toContain('Use one such as');
+    const mistyped = await tail('--forward', '3000', '--secret', 'whsec_mistyped');
+    expect(mistyped.stderr).toContain('base64 of at least 24 bytes');
+    expect(mistyped.stderr).not.toContain('mistyped');
     expect((await tail('--help')).stdout).toContain('--forward <url>');
   },
   COMMAND_LIMIT_MS,

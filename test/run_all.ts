@@ -22,6 +22,7 @@ const CHECKS: readonly (readonly [string, readonly string[]])[] = [
   ['configuration reference', ['node', 'src/config/generate_reference.ts', '--check']],
   ['event catalogue', ['node', 'src/events/generate_catalogue.ts', '--check']],
   ['OpenAPI file', ['node', 'src/api/generate_openapi.ts', '--check']],
+  ['receiver guide', ['node', 'agent/generate_receiver_guide.ts', '--check']],
 ];
 
 let running: ReturnType<typeof spawn> | undefined;

@@ -15,6 +15,8 @@ export interface RunningCommand {
   readonly ended: Promise<Ended>;
   /** Resolves with stdout once it holds what is waited for; rejects when the command ends first. */
   printed(what: RegExp): Promise<string>;
+  /** The same for stderr, where commands say what they do. */
+  said(what: RegExp): Promise<string>;
   /** As Ctrl-C does. */
   interrupt(): void;
 }
@@ -65,15 +67,17 @@ export function startCommand(
     child.once('close', (code) => resolve({ code, ...out }));
   });
   onTestFinished(() => void child.kill('SIGKILL'));
+  const until = (stream: 'stdout' | 'stderr', what: RegExp): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const look = () => what.test(out[stream]) && resolve(out[stream]);
+      changed.addEventListener('change', look);
+      look();
+      void ended.then(({ stderr }) => reject(new Error(`it ended: ${stderr}`)));
+    });
   return {
     ended,
-    printed: (what) =>
-      new Promise((resolve, reject) => {
-        const look = () => what.test(out.stdout) && resolve(out.stdout);
-        changed.addEventListener('change', look);
-        look();
-        void ended.then(({ stderr }) => reject(new Error(`it ended: ${stderr}`)));
-      }),
+    printed: (what) => until('stdout', what),
+    said: (what) => until('stderr', what),
     interrupt: () => void child.kill('SIGINT'),
   };
 }

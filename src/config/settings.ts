@@ -16,6 +16,8 @@ export interface Settings {
    * (`intent.recorded` → `{url}/intent`).
    */
   defaultEndpoint: { url: string; perEvent: boolean; secret: string | undefined } | null;
+  /** Signs whatever has no secret of its own; also where no default endpoint uses it. */
+  webhookSecret: string | undefined;
   dataDir: string;
   agentsDir: string;
   calls: {
@@ -121,6 +123,7 @@ export function loadSettings({
     openai: { apiKey: values.OPENAI_API_KEY, baseUrl: values.OPENAI_BASE_URL },
     crm: { adapter: crmAdapter, url: values.CRM_URL, apiKey: values.CRM_API_KEY },
     defaultEndpoint: defaultEndpoint(values, crmAdapter),
+    webhookSecret: values.WEBHOOK_SECRET,
     dataDir,
     agentsDir: resolve(cwd, values.AGENTS_DIR),
     calls: {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseRetryAfter } from '../delivery/retry_schedule.ts';
 import type { CrmWrite, CrmWriteResult, CrmWriter } from './crm.ts';
 import type { HttpCrmOptions } from './http_crm.ts';
 import { type Answer, bearer, crmUrl, errorCode, exchange, isTimeout } from './http_exchange.ts';
@@ -72,7 +73,7 @@ function resultOf(write: CrmWrite, { status, headers, text }: Answer): CrmWriteR
   if (status >= 200 && status < 300) {
     return { ok: true, contactId: write.contactId ?? madeContact(text), status, response };
   }
-  const retryAfterMs = readRetryAfter(headers['retry-after']);
+  const retryAfterMs = parseRetryAfter(headers['retry-after'], Date.now());
   return {
     ok: false,
     retryable: status === 408 || status === 429 || status >= 500,
@@ -90,12 +91,4 @@ function madeContact(text: string): string | null {
   } catch {
     return null; // Most answers are empty or no JSON: nothing is promised about them.
   }
-}
-
-/** Seconds or an HTTP date (RFC 9110, 10.2.3). */
-function readRetryAfter(header: string | string[] | undefined): number | undefined {
-  if (typeof header !== 'string') return undefined;
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }

@@ -4,6 +4,11 @@ import { EVENTS, isEventType } from './catalogue.ts';
 import { derivesFromHistory } from './derived_data.ts';
 import { composeEvent, redactedBody } from './envelope.ts';
 
+/** Whether `*` and the default endpoint take a type; transcripts have to be named. */
+export function isForEverybody(type: string): boolean {
+  return !type.startsWith('transcript.');
+}
+
 /** The catalogue's side of the append: what the store asks of an event while it writes it. */
 export const eventComposer: EventComposer = {
   kindOf(type) {
@@ -18,16 +23,13 @@ export const eventComposer: EventComposer = {
 
   compose: composeEvent,
 
-  /**
-   * `*` and the default endpoint take everything but transcripts, which have to be named. What
-   * speaks of an endpoint is not told to it; a test is told to nobody else.
-   */
+  /** What speaks of an endpoint is not told to it; a test is told to nobody else. */
   audienceOf({ type, data }) {
     const [endpointId = ''] = String(data.endpoint_id ?? '').split(':', 1);
     if (type === 'webhook.test') return { kind: 'endpoint', id: endpointId };
     return {
       kind: 'subscribers',
-      star: !type.startsWith('transcript.'),
+      star: isForEverybody(type),
       except: endpointId === '' ? null : endpointId,
     };
   },

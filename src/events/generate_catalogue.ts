@@ -2,8 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { CallRecord, EventDraft, StoredEvent } from '../store/store.ts';
-import { CommonData, END_REASONS, EVENTS, type EventType, OUTCOMES } from './catalogue.ts';
+import { CommonData, EVENTS, type EventType } from './catalogue.ts';
 import { composeEvent } from './envelope.ts';
+import { EXAMPLE_CALL } from './example_call.ts';
+import { END_REASON_MEANINGS, OUTCOME_MEANINGS } from './vocabulary.ts';
 
 /*
  * Writes docs/events.md from the catalogue; `--check` only says whether it is up to date. The
@@ -32,10 +34,10 @@ export function eventsPage(): string {
     ...(Object.keys(EVENTS) as EventType[]).map(section),
     '## `end_reason`',
     'Why a call ended. A word is never reused for another meaning.',
-    END_REASONS.map((reason) => `- \`${reason}\``).join('\n'),
+    wordTable(END_REASON_MEANINGS),
     '## `outcome`',
     'What came of a call. A word is never reused for another meaning.',
-    OUTCOMES.map((outcome) => `- \`${outcome}\``).join('\n'),
+    wordTable(OUTCOME_MEANINGS),
     '',
   ].join('\n\n');
 }
@@ -70,6 +72,11 @@ function section(type: EventType): string {
     Object.keys(data.shape).length === 0 ? 'No fields besides.' : fieldTable(data),
     `\`\`\`json\n${JSON.stringify(JSON.parse(exampleBody(type)), null, 2)}\n\`\`\``,
   ].join('\n\n');
+}
+
+function wordTable(meanings: Readonly<Record<string, string>>): string {
+  const rows = Object.entries(meanings).map(([word, meaning]) => `| \`${word}\` | ${meaning} |`);
+  return ['| word | meaning |', '|---|---|', ...rows].join('\n');
 }
 
 function fieldTable(schema: z.ZodObject): string {
@@ -120,33 +127,6 @@ function exampleBody(type: EventType): string {
 }
 
 const EXAMPLE_ID = 'evt_0000000000example0000000001';
-
-const EXAMPLE_CALL = {
-  id: 'call_0000000000example0000000000',
-  direction: 'inbound',
-  state: 'ended',
-  from: '+15550100001',
-  to: '+15550100000',
-  agentId: 'receptionist',
-  room: 'call-example',
-  metadata: {},
-  contact: { id: '42', name: 'Ada Example', phone: '+15550100001' },
-  context: 'ready',
-  contextMs: 180,
-  sequence: 4,
-  transcriptSequence: 2,
-  lease: 1,
-  leaseUntil: 0,
-  createdAt: Date.UTC(2026, 2, 1, 10, 0, 0),
-  answeredAt: Date.UTC(2026, 2, 1, 10, 0, 2),
-  endedAt: Date.UTC(2026, 2, 1, 10, 2, 10),
-  endReason: 'caller_hung_up',
-  usage: null,
-  apiKeyId: null,
-  outbound: null,
-  outcome: null,
-  costMicrousd: null,
-} satisfies CallRecord;
 
 const OUTBOUND_ONLY: ReadonlySet<EventType> = new Set(['call.initiated', 'call.ringing']);
 const OUTBOUND_CALL: CallRecord = {

@@ -1,51 +1,61 @@
 import { z } from 'zod';
 
-/** Why a call ended. A word is never reused for another meaning, and never removed. */
-export const END_REASONS = [
-  'caller_hung_up',
-  'agent_hung_up',
-  'ended_by_api',
-  'transferred',
-  'transfer_unconfirmed',
-  'forwarded',
-  'max_duration',
-  'silence',
-  'rejected',
-  'no_capacity',
-  'no_answer',
-  'busy',
-  'invalid_number',
-  'voicemail',
-  'dial_failed',
-  'blocked',
-  'context_unavailable',
-  'model_unavailable',
-  'media_lost',
-  'worker_lost',
-  'shutdown',
-  'error',
-  'unknown',
-] as const;
-export type EndReason = (typeof END_REASONS)[number];
+/** Why a call ended, with its meaning. A word is never reused for another meaning, and never removed. */
+export const END_REASON_MEANINGS = {
+  caller_hung_up: 'The other party hung up, also before the answer.',
+  agent_hung_up: 'The agent said goodbye and hung up (`end_call`).',
+  ended_by_api: 'It was ended from outside: over the HTTP API, or by removing it from LiveKit.',
+  transferred: 'The other party was handed on, and the far side confirmed it.',
+  transfer_unconfirmed:
+    'The other party was being handed on and left; whether the far side took over was not told.',
+  forwarded: 'It was sent on to another number instead of being answered.',
+  max_duration: 'It reached its longest duration (`MAX_CALL_MINUTES`, `max_minutes`).',
+  silence: 'Nobody said anything for `silence.hang_up_after_s`.',
+  rejected:
+    'It was not taken: no agent answers this number, the caller has too many calls at once, or the start hook said so.',
+  no_capacity: 'Every slot (`MAX_CALLS`) was taken; the caller heard busy.',
+  no_answer: 'The far phone rang, and nobody took the call.',
+  busy: 'The far phone was busy.',
+  invalid_number: 'The dialled number does not exist.',
+  voicemail: 'A machine answered, and the profile lets it hang up.',
+  dial_failed: 'The carrier could not place the call.',
+  blocked: 'The carrier or the far side refuses calls from this number.',
+  context_unavailable:
+    'The CRM did not say in time who is calling, and the profile answers nobody without it (`context.on_missing`).',
+  model_unavailable: 'The speech model could not be reached, or was lost during the call.',
+  media_lost: 'The audio connection to the phone was lost.',
+  worker_lost: 'The process that ran the call died, or lost its worker.',
+  shutdown: 'The worker was stopped, and the call with it, after a spoken goodbye.',
+  error: 'Something broke that no other word covers; the log has it.',
+  unknown: 'The platform that ran the call has not said how it ended.',
+} as const;
+export type EndReason = keyof typeof END_REASON_MEANINGS;
+export const END_REASONS = wordsOf(END_REASON_MEANINGS);
 
 /** What came of a call, judged after it. A word is never reused for another meaning. */
-export const OUTCOMES = [
-  'INTERESTED',
-  'NOT_INTERESTED',
-  'CALLBACK',
-  'APPOINTMENT',
-  'RESOLVED',
-  'VOICEMAIL',
-  'NO_ANSWER',
-  'BUSY',
-  'DNC',
-  'NOT_OWNER',
-  'WRONG_NUMBER',
-  'TRANSFERRED',
-  'FAILED',
-  'UNKNOWN',
-] as const;
-export type Outcome = (typeof OUTCOMES)[number];
+export const OUTCOME_MEANINGS = {
+  INTERESTED: 'The other party wants what was offered, with nothing agreed yet.',
+  NOT_INTERESTED: 'The other party declined.',
+  CALLBACK: 'The other party wants to be called again.',
+  APPOINTMENT: 'A date was agreed.',
+  RESOLVED: 'What the other party wanted was done in the call.',
+  VOICEMAIL: 'A machine answered.',
+  NO_ANSWER: 'Nobody took the call.',
+  BUSY: 'The line was busy.',
+  DNC: 'The other party does not want to be called any more.',
+  NOT_OWNER: 'The right number, but whoever spoke cannot decide about the matter.',
+  WRONG_NUMBER: 'The person sought is not at this number.',
+  TRANSFERRED: 'The other party was handed on to somebody else.',
+  FAILED: 'The call broke, or was never connected, for a technical reason.',
+  UNKNOWN: 'It cannot be told from what was said.',
+} as const;
+export type Outcome = keyof typeof OUTCOME_MEANINGS;
+export const OUTCOMES = wordsOf(OUTCOME_MEANINGS);
+
+/** As zod's `enum` takes them. */
+function wordsOf<W extends string>(meanings: Readonly<Record<W, string>>): readonly [W, ...W[]] {
+  return Object.keys(meanings) as [W, ...W[]];
+}
 
 /** The other party of the call, as far as it is known. */
 export const ContactField = z

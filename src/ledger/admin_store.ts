@@ -25,8 +25,8 @@ const OPERATION_LIMIT_MS = 60_000;
 export async function openAdminStore(dataDir: string): Promise<Store> {
   const deadline = performance.now() + BETWEEN_LOCK_AND_SOCKET_MS;
   for (;;) {
-    const connection = await findWorker(dataDir);
-    if (connection) return storeOf(connection);
+    const worker = await connectToWorker(dataDir);
+    if (worker) return worker;
     try {
       return await openStore({ dataDir, defaultEndpoint: null });
     } catch (error) {
@@ -37,10 +37,11 @@ export async function openAdminStore(dataDir: string): Promise<Store> {
   }
 }
 
-async function findWorker(dataDir: string): Promise<Connection | null> {
+/** The same, but only through a worker that runs: `null` where none does. */
+export async function connectToWorker(dataDir: string): Promise<Store | null> {
   for (const path of await candidates(dataDir)) {
     try {
-      return await Connection.open({ path, held: null });
+      return storeOf(await Connection.open({ path, held: null }));
     } catch (error) {
       if (isCallwireError(error) && error.code === 'LEDGER_UNAVAILABLE') continue;
       throw error;

@@ -33,6 +33,7 @@ export const ADMIN_METHODS = [
   'countLiveCalls',
   'listCallEvents',
   'eventsAfter',
+  'lastPosition',
   'listFacts',
   'nextDueAt',
   'listDeliveries',

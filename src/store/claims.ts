@@ -3,6 +3,7 @@ import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import type { EventId } from '../ids.ts';
 import { isMadeEndpoint } from './default_endpoint.ts';
 import { GIVEN_UP_AT_A_TIME, giveUpTarget } from './given_up.ts';
+import { SIGNATURE_REFUSALS } from './job_record.ts';
 import { BLOCKED, IS_BEHIND } from './ordered_deliveries.ts';
 import type { JobTable, Tables } from './schema.ts';
 import type { ClaimedJob, ClaimQuery } from './store.ts';
@@ -249,9 +250,6 @@ async function eventsOf(
   return new Map(rows.map((row) => [row.id, { ...row, id: row.id as EventId }]));
 }
 
-/** What receivers answer to a signature that they do not accept. */
-const REFUSED = [400, 401, 403];
-
 async function refusalsOf(
   db: Kysely<Tables>,
   jobs: readonly Selectable<JobTable>[],
@@ -266,7 +264,7 @@ async function refusalsOf(
       'in',
       tried.map(({ id }) => id),
     )
-    .where('status', 'in', REFUSED)
+    .where('status', 'in', SIGNATURE_REFUSALS)
     .groupBy('job_id')
     .execute();
   return new Map(rows.map((row) => [row.job_id, row.count]));

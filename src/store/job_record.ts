@@ -22,3 +22,6 @@ export interface AttemptRecord {
   /** At most 4 KB. */
   response: string | null;
 }
+
+/** What receivers answer to a signature that they do not accept. */
+export const SIGNATURE_REFUSALS: readonly number[] = [400, 401, 403];

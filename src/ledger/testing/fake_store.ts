@@ -135,6 +135,7 @@ export function fakeStore(): FakeStore {
       listCallEvents: (callId) => Promise.resolve(eventsOf(callId)),
       listCalls: unused,
       countLiveCalls: unused,
+      lastPosition: unused,
       eventsAfter: unused,
       listFacts: unused,
       nextDueAt: unused,

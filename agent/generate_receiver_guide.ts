@@ -1,0 +1,81 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { DEFAULT_RETRY_STEPS } from '../src/delivery/retry_schedule.ts';
+import { type ReceiverCheck, receiverChecks } from './receiver_checks.ts';
+
+/*
+ * Fills in the parts of docs/webhooks.md that stand in the code: the example receivers, the retries,
+ * what webhooks:check sends. `--check` only says whether the page is up to date.
+ */
+
+const PROJECT = new URL('../', import.meta.url);
+const PAGE = new URL('docs/webhooks.md', PROJECT);
+
+/** The parts, by the name that the page's markers have. */
+export const GUIDE_PARTS: Readonly<Record<string, () => string>> = {
+  'receiver.mjs': () => program('docs/examples/webhooks/node/receiver.mjs', 'js'),
+  'receiver.py': () => program('docs/examples/webhooks/python/receiver.py', 'python'),
+  'main.go': () => program('docs/examples/webhooks/go/main.go', 'go'),
+  retries: () => DEFAULT_RETRY_STEPS.map(span).join(', '),
+  checks: checkTable,
+};
+
+export function readGuide(): string {
+  return readFileSync(PAGE, 'utf8');
+}
+
+/**
+ * The page with what stands between `<!-- NAME: generated -->` and `<!-- end -->` made anew. Throws
+ * where the page has a part that nobody makes, or lacks one.
+ */
+export function filledGuide(page: string, parts = GUIDE_PARTS): string {
+  const missing = new Set(Object.keys(parts));
+  const filled = page.replaceAll(
+    /(<!-- (\S+): generated -->\n)(?:[\s\S]*?\n)??(<!-- end -->)/g,
+    (_, begin: string, name: string, end: string) => {
+      const part = parts[name];
+      if (!part) throw new Error(`nothing makes the part ${name} of docs/webhooks.md`);
+      missing.delete(name);
+      return `${begin}${part()}\n${end}`;
+    },
+  );
+  if (missing.size > 0) throw new Error(`docs/webhooks.md lacks ${[...missing].join(', ')}`);
+  return filled;
+}
+
+function program(path: string, language: string): string {
+  const code = readFileSync(new URL(path, PROJECT), 'utf8').trimEnd();
+  return `\`\`\`${language}\n${code}\n\`\`\``;
+}
+
+function checkTable(): string {
+  // Of the checks only the words are wanted; the secret signs nothing that is sent.
+  const checks = receiverChecks('unused', ['standard', 'timestamped', 'plain']);
+  const rows = checks.map(
+    ({ name, sent, expected }) => `| \`${name}\` | ${sent} | ${ANSWERS[expected]} |`,
+  );
+  return ['| check | sent | right is |', '|---|---|---|', ...rows].join('\n');
+}
+
+const ANSWERS: Readonly<Record<ReceiverCheck['expected'], string>> = {
+  accepted: '2xx',
+  refused: '4xx',
+  accepted_in_time: '2xx, at once or on the attempt after a 401',
+};
+
+function span(ms: number): string {
+  const [amount, unit] =
+    ms < 60_000 ? [ms / 1_000, 's'] : ms < 3_600_000 ? [ms / 60_000, 'min'] : [ms / 3_600_000, 'h'];
+  return `${amount} ${unit}`;
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
+  const page = readGuide();
+  if (!values.check) {
+    writeFileSync(PAGE, filledGuide(page));
+  } else if (page !== filledGuide(page)) {
+    console.error('docs/webhooks.md is out of date: run `node agent/generate_receiver_guide.ts`');
+    process.exitCode = 1;
+  }
+}
