@@ -17,6 +17,7 @@ import { commandFolder } from './testing/run_command.ts';
 const API_KEY = 'a-made-up-key-of-the-environment';
 
 const livekit = { rooms: { listRooms: () => Promise.resolve([]) } } as unknown as LiveKitApi;
+const takeNotice = () => undefined;
 const profiles: Profiles = { all: [], forNumber: () => null };
 
 function settingsIn(cwd: string, env: Record<string, string> = {}) {
@@ -28,7 +29,7 @@ function settingsIn(cwd: string, env: Record<string, string> = {}) {
 async function workerIn(folder: string) {
   const settings = settingsIn(folder);
   const record = await startRecord(settings, { livekit, liveCalls: () => 0 });
-  const api = await startHttpApi(settings, { record, profiles, livekit });
+  const api = await startHttpApi(settings, { record, profiles, livekit, takeNotice });
   let closed: Promise<void> | undefined;
   const close = () => {
     closed ??= (async () => {
@@ -116,6 +117,6 @@ it('SERVER=off leaves the API out', async () => {
   const folder = await commandFolder();
   const settings = settingsIn(folder, { SERVER: 'off' });
   const record = await startRecord(settings, { livekit, liveCalls: () => 0 });
-  expect(await startHttpApi(settings, { record, profiles, livekit })).toBeNull();
+  expect(await startHttpApi(settings, { record, profiles, livekit, takeNotice })).toBeNull();
   await record.close();
 });

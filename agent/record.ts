@@ -23,7 +23,7 @@ import { socketPath } from '../src/ledger/socket_path.ts';
 import { spoolDir } from '../src/ledger/spool.ts';
 import { aliveAtStart, recoverSpools } from '../src/ledger/spool_recovery.ts';
 import { Sweeper } from '../src/ledger/sweep.ts';
-import type { Store } from '../src/store/store.ts';
+import type { CallRecord, Store } from '../src/store/store.ts';
 import { deleteRoom, type LiveKitApi } from '../src/telephony/livekit_api.ts';
 
 const log = logger('worker');
@@ -43,6 +43,8 @@ export interface RunningRecord {
   secrets: SecretBox;
   metrics: Metrics;
   processExited(pid: number): void;
+  /** Ends a call that nobody holds now, and not when its lease runs out. See `Sweeper`. */
+  endUnheld(call: Pick<CallRecord, 'id' | 'lease'>): Promise<boolean>;
   /** Tells every call process to say goodbye and end its call. */
   endCalls(): void;
   close(): Promise<void>;
@@ -74,10 +76,13 @@ export async function startRecord(
   const commits = new GroupCommit({ store });
   const requests = requestHandlers(store, ending.promise);
   const ledger = new LocalLedger({ commits, spoolDir: spools, requests });
+  let host: LedgerHost | undefined;
   const sweeper = new Sweeper({
     store,
     ledger,
     spoolDir: spools,
+    // Nobody else has this store, so whoever holds a call is connected to this host.
+    isHeld: (callId) => host?.isHeld(callId) ?? Promise.resolve(true),
     // Its own requests give up after 5 s, before the sweep does.
     releaseRoom: ({ room }) => deleteRoom(livekit.rooms, room),
   });
@@ -85,13 +90,14 @@ export async function startRecord(
     await recoverSpools(store, spools, { isAlive: aliveAtStart });
     await store.releaseClaims();
     await renewSeals(store, secrets);
-    const host = await LedgerHost.listen({
+    const listening = await LedgerHost.listen({
       socketPath: await socketPath(dataDir),
       store,
       commits,
       requests,
       onCallLost: () => sweeper.sweepSoon(),
     });
+    host = listening;
     sweeper.start();
     const deliveries = startDeliveries(settings, { store, secrets, metrics });
     return {
@@ -99,11 +105,12 @@ export async function startRecord(
       store,
       secrets,
       metrics,
-      processExited: (pid) => host.processExited(pid),
+      processExited: (pid) => listening.processExited(pid),
+      endUnheld: (call) => sweeper.endUnheld(call),
       endCalls: () => ending.resolve(),
       lost: lost.promise,
       close: async () => {
-        await host.close({ deadlineMs: HOST_STOP_LIMIT_MS });
+        await listening.close({ deadlineMs: HOST_STOP_LIMIT_MS });
         await sweeper.close();
         await deliveries.stop();
         await commits.close({ deadlineMs: COMMIT_STOP_LIMIT_MS });

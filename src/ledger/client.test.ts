@@ -19,6 +19,9 @@ import { type FakeStore, fakeStore } from './testing/fake_store.ts';
 /** Longer than any test: only the tests about the 100 ms use the spool by time. */
 const NEVER = 60_000;
 
+/** A client knocks at least once a second. */
+const RECONNECT_LIMIT_MS = 3_000;
+
 async function setUp() {
   const folder = await dataFolder();
   const fake = fakeStore();
@@ -37,6 +40,7 @@ async function listen(
     store: fake.store,
     commits,
     requests: {},
+    returnMs: 0,
     onCallLost: (callId) => lost.push(callId),
     ...options,
   });
@@ -165,6 +169,35 @@ describe('a ledger that does not acknowledge', () => {
     await recoverSpools(fake.store, folder.spoolDir, { isAlive: () => false });
     expect(fake.committed.slice(1, -1)).toEqual(all.map(({ events }) => events[0].id));
     expect(fake.types(callId).at(-1)).toBe('call.ended');
+  });
+});
+
+// A worker that was killed with its calls left callers in silence until the leases had run out, up to 30 s:
+// the next one could not tell the dead calls from those that had not found it yet.
+describe('a host that has just come', () => {
+  it('knows who holds a call when the calls before it have had the time to come back', async () => {
+    const { folder, fake } = await setUp();
+    const before = await listen(folder, fake);
+    const { client, callId } = connect(folder, { spoolAfterMs: NEVER });
+    await client.append(opening(callId));
+    const dead = newId('call');
+    await fake.store.append([opening(dead)]);
+    expect(await before.host.isHeld(callId)).toBe(true);
+    await before.host.close({ deadlineMs: 5_000 });
+
+    const { host } = await listen(folder, fake, { returnMs: RECONNECT_LIMIT_MS });
+    // Both are asked for before anybody can have come back.
+    expect(await Promise.all([host.isHeld(callId), host.isHeld(dead)])).toEqual([true, false]);
+    await client.append(ending(callId));
+    expect(await host.isHeld(callId)).toBe(false);
+  });
+
+  it('gives up waiting for them when it goes', async () => {
+    const { folder, fake } = await setUp();
+    const { host } = await listen(folder, fake, { returnMs: NEVER });
+    const held = host.isHeld(newId('call'));
+    await host.close({ deadlineMs: 0 });
+    expect(await held).toBe(true);
   });
 });
 
