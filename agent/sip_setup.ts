@@ -1,9 +1,10 @@
 import './node_version.ts';
 import { Command } from 'commander';
 import { loadSettings, type Settings } from '../src/config/settings.ts';
-import { carrierInstructions } from '../src/telephony/carrier_instructions.ts';
+import { carrierInstructions, isLocalLivekit } from '../src/telephony/carrier_instructions.ts';
 import { livekitApi } from '../src/telephony/livekit_api.ts';
 import { type Outcome, provisionInbound, removeInbound } from '../src/telephony/provisioning.ts';
+import { webhookInstructions } from '../src/telephony/webhook_address.ts';
 import { exitWithError } from './exit_with_error.ts';
 
 /*
@@ -49,7 +50,7 @@ function said(outcome: Outcome): string {
   return outcome === 'unchanged' ? 'is as it should be: nothing changed' : outcome;
 }
 
-function instructions({ livekit, sip, stack }: Settings): string {
+function instructions({ livekit, sip, stack, server }: Settings): string {
   const lines = carrierInstructions({
     ...sip,
     livekitUrl: livekit.url,
@@ -60,6 +61,12 @@ function instructions({ livekit, sip, stack }: Settings): string {
     '',
     'Tell your carrier (origination, or "send calls to"):',
     ...lines.map((line) => `  ${line}`),
+    '',
+    'Tell LiveKit where to send its webhooks; without them a caller whom no worker takes rings on:',
+    ...webhookInstructions(server, {
+      ...livekit,
+      isLocalStack: isLocalLivekit(livekit.url, stack.livekitPort),
+    }).map((line) => `  ${line}`),
     '',
     `Calls go to the agent "${livekit.agentName}". Start it: npm run agent start`,
   ].join('\n');

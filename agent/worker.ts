@@ -8,7 +8,7 @@ import { loadProfiles } from '../src/config/profiles.ts';
 import type { Settings } from '../src/config/settings.ts';
 import { CallwireError } from '../src/errors.ts';
 import { type LiveKitApi, livekitApi } from '../src/telephony/livekit_api.ts';
-import { LIVEKIT_WEBHOOK_PATH } from '../src/telephony/livekit_webhook.ts';
+import { LIVEKIT_WEBHOOK_PATH } from '../src/telephony/webhook_address.ts';
 import { onChildExit } from './child_exits.ts';
 import { startHttpApi } from './http_api.ts';
 import { startRecord } from './record.ts';

@@ -8,8 +8,8 @@ import { RecentIds } from './recent_ids.ts';
 /** How long a worker has to take a caller before nobody counts as having done so. */
 const TAKE_MS = 1_000;
 
-/** agents-js hears of an exit at the same moment as we, and its list of jobs has to be right. */
-const EXIT_SETTLES_MS = 250;
+/** agents-js hears of an exit at the same moment as we, and then corrects its list of jobs. */
+const EXIT_LOOKS_MS = [250, 750, 2_000];
 
 /** When LiveKit or the store cannot be asked. With `RETRIES` it is about as long as a phone rings. */
 const RETRY_MS = 1_000;
@@ -112,18 +112,22 @@ export class Watchdog {
 
   /** A call process of this worker has exited, perhaps before the ledger had heard of its caller. */
   processExited(): void {
-    void pause(EXIT_SETTLES_MS, this.#closing.signal).then((over) => {
-      if (!over) return;
-      const vacated = this.#options.admission.vacated();
-      for (const { job, room } of vacated) this.#look(room, { gone: job });
-      if (vacated.length > 0 && !this.#heardLiveKit) this.#complain();
-    });
+    void this.#lookAtVacated();
   }
 
   /** Stops between two steps. */
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all(this.#working);
+  }
+
+  async #lookAtVacated(): Promise<void> {
+    for (const afterMs of EXIT_LOOKS_MS) {
+      if (!(await pause(afterMs, this.#closing.signal))) return;
+      const vacated = this.#options.admission.vacated();
+      for (const { job, room } of vacated) this.#look(room, { gone: job });
+      if (vacated.length > 0 && !this.#heardLiveKit) this.#complain();
+    }
   }
 
   #look(ref: RoomRef, { afterMs = 0, gone }: { afterMs?: number; gone?: string }): void {

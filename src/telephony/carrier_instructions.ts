@@ -27,7 +27,7 @@ function destination({
   localLivekitPort,
   localSipPort,
 }: CarrierInstructionsOptions): string[] {
-  const { hostname, port } = new URL(livekitUrl);
+  const { hostname } = new URL(livekitUrl);
   if (hostname.endsWith('.livekit.cloud')) {
     // Made from the project's id, which neither the URL nor the API key tells.
     return [
@@ -36,7 +36,7 @@ function destination({
       'Transport  TLS or TCP where the carrier can, else UDP: add ;transport=tls or ;transport=tcp',
     ];
   }
-  if (isLoopback(hostname) && Number(port) === localLivekitPort) {
+  if (isLocalLivekit(livekitUrl, localLivekitPort)) {
     return [
       `SIP URI    sip:127.0.0.1:${localSipPort}: only this machine reaches the local stack, so`,
       '           a softphone on it can call, a carrier cannot',
@@ -50,6 +50,8 @@ function destination({
   ];
 }
 
-function isLoopback(hostname: string): boolean {
-  return ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
+/** Whether this is the LiveKit of the local stack. */
+export function isLocalLivekit(url: string, localPort: number): boolean {
+  const { hostname, port } = new URL(url);
+  return ['127.0.0.1', 'localhost', '[::1]'].includes(hostname) && Number(port) === localPort;
 }

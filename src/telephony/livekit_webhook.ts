@@ -4,9 +4,6 @@ import { isAgent, isPhone, type PhoneInRoom, readPhone } from './room_now.ts';
 import { type RoomRef, roomRef } from './room_ref.ts';
 import { type Departure, departureOf } from './sip_participant.ts';
 
-/** Where LiveKit's webhooks arrive, behind the API's URL. */
-export const LIVEKIT_WEBHOOK_PATH = '/livekit/webhook';
-
 /** What LiveKit tells of a room; the name is empty where it tells of something else. */
 export interface RoomNotice {
   /** LiveKit's, the same when it tells it again. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LIVEKIT_WEBHOOK_PATH } from '../../telephony/livekit_webhook.ts';
+import { LIVEKIT_WEBHOOK_PATH } from '../../telephony/webhook_address.ts';
 import type { ApiApp } from '../api_app.ts';
 import { ApiError } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
