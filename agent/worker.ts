@@ -53,21 +53,21 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
     livekit,
     liveCalls: () => server.activeJobs.length,
   });
-  onChildExit((pid) => {
+  onChildExit((pid, job) => {
     record.processExited(pid);
-    watchdog.processExited();
+    if (job !== null) admission.jobOver(job);
   });
 
   const { max } = settings.calls;
   const server = createServer(settings, () => admission);
-  const running = () =>
-    server.activeJobs.map(({ job: { id, room } }) => ({ id, room: room?.sid ?? '' }));
+  const running = () => server.activeJobs.map(({ job }) => job.id);
   const admission = new Admission({
     maxCalls: max,
     runningJobs: running,
     livekit,
     ledger: record.ledger,
     agentFor: (to) => profiles.forNumber(to)?.id,
+    vacated: (room, job) => watchdog.vacated(room, job),
     log,
   });
 

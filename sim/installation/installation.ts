@@ -186,6 +186,7 @@ export class Installation {
       LIVEKIT_API_KEY: stack.apiKey,
       LIVEKIT_API_SECRET: stack.apiSecret,
       LIVEKIT_AGENT_NAME: this.agentName,
+      SIP_NUMBERS: [this.number, ...(this.#options.moreNumbers ?? [])].join(','),
       OPENAI_API_KEY: model?.apiKey ?? SIM_MODEL_KEY,
       OPENAI_BASE_URL: model ? (model.baseUrl ?? '') : (this.model?.url ?? ''),
       CRM_ADAPTER: crm,

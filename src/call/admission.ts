@@ -16,7 +16,7 @@ import { BUSY_HERE, type MissedCall, recordMissedCall } from './missed_call.ts';
  * two agents would talk at once, or a refused caller be recorded twice.
  *
  * ```
- * (new) ── request, a slot is free ──► accepted: arriving ─► running ── job over ──► (new)
+ * (new) ── request, a slot is free ──► accepted: arriving ─► running ── jobOver() ──► (new)
  *   └───── request, none ─┬─────────► refused: recorded, room deleted; so it stays
  *          refuse() ──────┘
  * ```
@@ -24,8 +24,8 @@ import { BUSY_HERE, type MissedCall, recordMissedCall } from './missed_call.ts';
 export class Admission {
   readonly #options: AdmissionOptions;
   /** Accepted, but not yet among the running jobs: two calls must not take one slot. */
-  readonly #arriving = new Map<string, RoomRef>();
-  /** Every job that was accepted, until `vacated` has told of its end. */
+  readonly #arriving = new Set<string>();
+  /** Every job that was accepted and is not over. */
   readonly #accepted = new Map<string, RoomRef>();
   /** By their sid. */
   readonly #refused = new Set<string>();
@@ -56,9 +56,9 @@ export class Admission {
         return;
       }
       if (!this.#closed && this.#used() < maxCalls && !this.#refused.has(room.sid)) {
-        this.#arriving.set(job.id, room);
+        this.#arriving.add(job.id);
         this.#accepted.set(job.id, room);
-        setTimeout(() => this.#arriving.delete(job.id), ARRIVAL_LIMIT_MS).unref();
+        setTimeout(() => this.#arrived(job.id), ARRIVAL_LIMIT_MS).unref();
         await job.accept();
         return;
       }
@@ -75,16 +75,16 @@ export class Admission {
 
   /** Whether a job of this worker has the room, or is on its way there. */
   serves({ sid }: RoomRef): boolean {
-    if (this.#running().some((job) => job.room === sid)) return true;
-    return [...this.#arriving.values()].some((room) => room.sid === sid);
+    return [...this.#accepted.values()].some((room) => room.sid === sid);
   }
 
-  /** The rooms whose job has ended since the last time, however it ended. */
-  vacated(): { job: string; room: RoomRef }[] {
-    const running = new Set(this.#running().map(({ id }) => id));
-    const gone = [...this.#accepted].filter(([id]) => !running.has(id) && !this.#arriving.has(id));
-    for (const [id] of gone) this.#accepted.delete(id);
-    return gone.map(([job, room]) => ({ job, room }));
+  /** The process that had this job, or was to get it, is no more. */
+  jobOver(job: string): void {
+    const room = this.#accepted.get(job);
+    this.#arriving.delete(job);
+    if (!room) return;
+    this.#accepted.delete(job);
+    this.#options.vacated(room, job);
   }
 
   /**
@@ -106,13 +106,15 @@ export class Admission {
   }
 
   #used(): number {
-    return this.#running().length + this.#arriving.size;
+    const running = this.#options.runningJobs();
+    for (const id of running) this.#arriving.delete(id);
+    return running.length + this.#arriving.size;
   }
 
-  #running(): readonly RunningJob[] {
-    const running = this.#options.runningJobs();
-    for (const { id } of running) this.#arriving.delete(id);
-    return running;
+  /** By now a job runs, or never will. */
+  #arrived(job: string): void {
+    this.#used();
+    if (this.#arriving.has(job)) this.jobOver(job);
   }
 
   async #missed(room: string, refusal: Refusal): Promise<MissedCall> {
@@ -152,18 +154,14 @@ export interface Refusal extends Partial<Pick<MissedCall, 'reason' | 'sipStatus'
   caller?: Caller;
 }
 
-export interface RunningJob {
-  id: string;
-  /** The room's sid. */
-  room: string;
-}
-
 export interface AdmissionOptions {
   maxCalls: number;
-  /** The jobs that run now. */
-  runningJobs: () => readonly RunningJob[];
+  /** Ids of the jobs that run now. */
+  runningJobs: () => string[];
   livekit: Pick<LiveKitApi, 'rooms'>;
   ledger: Ledger;
+  /** Told of a room whose job is over, however it ended. */
+  vacated: (room: RoomRef, job: string) => void;
   /** The profile id for a dialled number. */
   agentFor: (to: string) => string | undefined;
   log: Logger;

@@ -11,8 +11,6 @@ const AGENT_NAME = 'callwire';
 
 let livekit: FakeLiveKit;
 let ledger: FakeLedger;
-/** Of this worker, ids; job `j` has the room whose sid it is mapped to. */
-let jobs: Map<string, string>;
 /** What the ledger has. */
 let calls: CallRecord[];
 let facts: FactDraft[];
@@ -26,7 +24,6 @@ let admission: Admission;
 beforeEach(() => {
   livekit = new FakeLiveKit();
   ledger = new FakeLedger();
-  jobs = new Map();
   calls = [];
   facts = [];
   events = [];
@@ -39,7 +36,8 @@ function watchdog({ webhookUrl = null as string | null } = {}): Watchdog {
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
   admission = new Admission({
     maxCalls: 4,
-    runningJobs: () => [...jobs].map(([id, room]) => ({ id, room })),
+    runningJobs: () => [],
+    vacated: (room, job) => dog.vacated(room, job),
     livekit: livekit.api,
     ledger,
     agentFor: () => 'receptionist',
@@ -64,6 +62,7 @@ function watchdog({ webhookUrl = null as string | null } = {}): Watchdog {
     webhookUrl: () => webhookUrl,
     log,
     takeMs: 5,
+    vacatedMs: 5,
     retryMs: 1,
     timing: { againMs: 5, leaveMs: 5, settleMs: 5 },
   });
@@ -77,6 +76,14 @@ function ringing(name?: string): FakeCallRoom {
   room.phone();
   room.dispatch(AGENT_NAME, 'tenant-7');
   return room;
+}
+
+/** This worker takes a job. */
+async function accepts(id: string, { createdAt, ...ref }: RoomRef): Promise<void> {
+  const room = { ...ref, creationTimeMs: BigInt(createdAt), creationTime: 0n };
+  const job = { id, room, accept: () => Promise.resolve() };
+  await admission.request(job as unknown as Parameters<Admission['request']>[0]);
+  expect(admission.serves({ ...ref, createdAt })).toBe(true);
 }
 
 function inLedger({ ref }: { ref: RoomRef }, more: Partial<CallRecord> = {}): CallRecord {
@@ -142,8 +149,9 @@ describe('a caller whom a worker has taken', () => {
 
   it('is left alone where the job is this worker’s, and LiveKit does not know of it yet', async () => {
     const room = ringing();
-    jobs.set('j', room.ref.sid);
-    watchdog().take(livekit.joined(room));
+    const dog = watchdog();
+    await accepts('j', room.ref);
+    dog.take(livekit.joined(room));
     await quiet();
     expect(livekit.asked).toEqual([]);
   });
@@ -190,7 +198,7 @@ describe('a caller whom no worker has taken', () => {
 
   it('is not refused when a job of this worker is the first thing to be seen of a taker', async () => {
     const room = ringing();
-    livekit.onDispatch = () => jobs.set('j', room.ref.sid);
+    livekit.onDispatch = () => void accepts('j', room.ref);
     watchdog().take(livekit.joined(room));
     await vi.waitFor(() => expect(livekit.asked).toEqual([DISPATCHED]));
     await quiet();
@@ -338,10 +346,10 @@ describe('a caller who gives up', () => {
     const taken = ringing('taken');
     taken.take('j');
     const ours = ringing('ours');
-    jobs.set('k', ours.ref.sid);
     const deleted = ringing('deleted');
     const removed = ringing('removed');
     const dog = watchdog();
+    await accepts('k', ours.ref);
     for (const room of [known, taken, ours, deleted]) dog.take(livekit.left(room, 'sip_1'));
     dog.take(livekit.left(removed, 'sip_1', 'removed'));
     livekit.rooms.delete('deleted');
@@ -402,8 +410,8 @@ describe('a caller whose agent has left', () => {
 
   it('waits for the process as long as it lives', async () => {
     const room = deserted();
-    jobs.set('j', room.ref.sid);
     const dog = watchdog();
+    await accepts('j', room.ref);
     dog.take(livekit.left(room, 'agent-j'));
     await vi.waitFor(() => expect(livekit.looks).toBe(1));
     await quiet();
@@ -497,39 +505,25 @@ describe('a caller whose agent has left', () => {
 });
 
 describe('a call process that exits', () => {
-  /** The worker has taken a job, which ran and is over. */
-  async function runs(id: string, ref: RoomRef): Promise<void> {
-    const { createdAt, ...room } = ref;
-    const job = { id, room: { ...room, creationTimeMs: BigInt(createdAt), creationTime: 1n } };
-    const request = { ...job, accept: () => Promise.resolve() };
-    await admission.request(request as unknown as Parameters<Admission['request']>[0]);
-    jobs.set(id, ref.sid);
-    expect(admission.serves(ref)).toBe(true);
-    jobs.delete(id);
-  }
-
   it('before the ledger heard of its caller leaves one who is dispatched again', async () => {
     const room = ringing();
-    const dog = watchdog();
-    await runs('j', room.ref);
+    watchdog();
+    await accepts('j', room.ref);
     room.take('j');
-    dog.processExited();
+    admission.jobOver('j');
     await vi.waitFor(() => expect(livekit.asked).toEqual([DISPATCHED, DELETED]));
     expect(recorded()).toEqual([missed('worker_lost')]);
   });
 
   it('while no webhook ever came makes the worker say what is missing, once', async () => {
     const url = 'https://callwire.example.com/livekit/webhook';
-    const dog = watchdog({ webhookUrl: url });
+    watchdog({ webhookUrl: url });
     for (const id of ['j', 'k']) {
-      await runs(id, { name: id, sid: id, createdAt: 0 });
-      const { looks } = livekit;
-      dog.processExited();
-      await vi.waitFor(() => expect(livekit.looks).toBe(looks + 1));
+      await accepts(id, { name: id, sid: id, createdAt: 0 });
+      admission.jobOver(id);
     }
-    expect(logged.filter(({ msg }) => msg.includes('no webhook of LiveKit'))).toMatchObject([
-      { url },
-    ]);
+    const complaints = logged.filter(({ msg }) => msg.includes('no webhook of LiveKit'));
+    expect(complaints).toMatchObject([{ url }]);
   });
 });
 
@@ -593,7 +587,7 @@ it('a watchdog that is closed does nothing more', async () => {
   dog.take(livekit.joined(room));
   await dog.close();
   dog.take(livekit.left(room, 'sip_1'));
-  dog.processExited();
+  dog.vacated(room.ref, 'j');
   await quiet();
   expect(livekit.looks).toBe(0);
 });

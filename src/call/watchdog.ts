@@ -1,15 +1,14 @@
 import type { RoomNotice } from '../telephony/livekit_webhook.ts';
 import type { PhoneInRoom } from '../telephony/room_now.ts';
 import { type RoomRef, roomRef } from '../telephony/room_ref.ts';
-import type { Admission } from './admission.ts';
 import { CallerRescue, pause, type RescueOptions, type WatchedRoom } from './caller_rescue.ts';
 import { RecentIds } from './recent_ids.ts';
 
 /** How long a worker has to take a caller before nobody counts as having done so. */
 const TAKE_MS = 1_000;
 
-/** agents-js hears of an exit at the same moment as we, and then corrects its list of jobs. */
-const EXIT_LOOKS_MS = [250, 750, 2_000];
+/** What a process wrote last may be under way to the ledger when its exit is known. */
+const VACATED_MS = 500;
 
 /** When LiveKit or the store cannot be asked. With `RETRIES` it is about as long as a phone rings. */
 const RETRY_MS = 1_000;
@@ -25,11 +24,12 @@ const LEAVING: ReadonlySet<string> = new Set([
 ]);
 
 export interface WatchdogOptions extends RescueOptions {
-  admission: Pick<Admission, 'serves' | 'refuse' | 'vacated'>;
   /** Where LiveKit has to send its webhooks, for the warning that none come; `null`: they cannot. */
   webhookUrl: () => string | null;
   /** (Default: 1 s) */
   takeMs?: number;
+  /** (Default: 500 ms) */
+  vacatedMs?: number;
   /** (Default: 1 s) */
   retryMs?: number;
 }
@@ -110,24 +110,16 @@ export class Watchdog {
     }
   }
 
-  /** A call process of this worker has exited, perhaps before the ledger had heard of its caller. */
-  processExited(): void {
-    void this.#lookAtVacated();
+  /** A job of this worker is over, perhaps before the ledger had heard of its caller. */
+  vacated(room: RoomRef, job: string): void {
+    this.#look(room, { gone: job, afterMs: this.#options.vacatedMs ?? VACATED_MS });
+    if (!this.#heardLiveKit) this.#complain();
   }
 
   /** Stops between two steps. */
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all(this.#working);
-  }
-
-  async #lookAtVacated(): Promise<void> {
-    for (const afterMs of EXIT_LOOKS_MS) {
-      if (!(await pause(afterMs, this.#closing.signal))) return;
-      const vacated = this.#options.admission.vacated();
-      for (const { job, room } of vacated) this.#look(room, { gone: job });
-      if (vacated.length > 0 && !this.#heardLiveKit) this.#complain();
-    }
   }
 
   #look(ref: RoomRef, { afterMs = 0, gone }: { afterMs?: number; gone?: string }): void {
