@@ -10,6 +10,9 @@ const TAKE_MS = 1_000;
 /** What a process wrote last may be under way to the ledger when its exit is known. */
 const VACATED_MS = 500;
 
+/** A project of LiveKit may have thousands of rooms, most of them somebody else's. */
+const APART_MS = 10;
+
 /** When LiveKit or the store cannot be asked. With `RETRIES` it is about as long as a phone rings. */
 const RETRY_MS = 1_000;
 const RETRIES = 25;
@@ -103,8 +106,11 @@ export class Watchdog {
   async lookAround(): Promise<void> {
     const { livekit, log } = this.#options;
     try {
-      const afterMs = this.#options.takeMs ?? TAKE_MS;
-      for (const room of await livekit.rooms.listRooms()) this.#look(roomRef(room), { afterMs });
+      let afterMs = this.#options.takeMs ?? TAKE_MS;
+      for (const room of await livekit.rooms.listRooms()) {
+        this.#look(roomRef(room), { afterMs });
+        afterMs += APART_MS;
+      }
     } catch (error) {
       log.warn({ err: error }, 'the rooms that LiveKit has could not be looked at');
     }
@@ -196,7 +202,7 @@ export class Watchdog {
     this.#complained = true;
     this.#options.log.warn(
       { url },
-      'a call came, but no webhook of LiveKit: callers whom no worker takes will ring on. Enter this ' +
+      'there was a call, but no webhook of LiveKit: callers whom no worker takes will ring on. Enter this ' +
         'URL in the settings of LiveKit, with the key in LIVEKIT_API_KEY',
     );
   }
