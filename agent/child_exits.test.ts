@@ -19,7 +19,9 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const CHILD_EXITS = new URL('./child_exits.ts', import.meta.url);
 
-async function exitsOf(importFork: string, end: string): Promise<{ pid: number; told: number[] }> {
+type Told = [pid: number, job: string | null][];
+
+async function exitsOf(importFork: string, end: string): Promise<{ pid: number; told: Told }> {
   const parent = join(folder, `parent_${Math.random().toString(36).slice(2)}.mjs`);
   await writeFile(
     parent,
@@ -27,7 +29,7 @@ async function exitsOf(importFork: string, end: string): Promise<{ pid: number; 
 ${importFork}
 import { onChildExit } from ${JSON.stringify(CHILD_EXITS.href)};
 const told = [];
-onChildExit((pid) => told.push(pid));
+onChildExit((pid, job) => told.push([pid, job]));
 const child = fork(${JSON.stringify(join(folder, 'child.mjs'))});
 child.once('exit', () => setImmediate(() => console.log(JSON.stringify({ pid: child.pid, told }))));
 ${end}
@@ -45,12 +47,34 @@ describe('the exit of a forked process', () => {
     ['the namespace', 'import * as cp from "node:child_process"; const fork = (f) => cp.fork(f);'],
   ])('is told, however fork was imported: %s', async (_how, importFork) => {
     const { pid, told } = await exitsOf(importFork, 'child.send("exit");');
-    expect(told).toEqual([pid]);
+    expect(told).toEqual([[pid, null]]);
   });
 
   it('is told of one that was killed', async () => {
     const importFork = 'import { fork } from "node:child_process";';
     const { pid, told } = await exitsOf(importFork, 'child.kill("SIGKILL");');
-    expect(told).toEqual([pid]);
+    expect(told).toEqual([[pid, null]]);
+  });
+
+  const startJob = (id: string) =>
+    `child.send({ case: "startJobRequest", value: { runningJob: { job: { id: "${id}" } } } });`;
+  const importFork = 'import { fork } from "node:child_process";';
+
+  it('is told with the job that the process had', async () => {
+    const { pid, told } = await exitsOf(importFork, startJob('AJ_1'));
+    expect(told).toEqual([[pid, 'AJ_1']]);
+  });
+
+  // agents-js keeps an idle process that died, and gives it the next job: the caller rang in vain.
+  it('is told again when it is given a job behind its end', async () => {
+    const end = `
+child.on('error', () => {});
+child.once('exit', () => { ${startJob('AJ_2')} });
+child.send({ case: 'pingRequest', value: {} });`;
+    const { pid, told } = await exitsOf(importFork, end);
+    expect(told).toEqual([
+      [pid, null],
+      [pid, 'AJ_2'],
+    ]);
   });
 });

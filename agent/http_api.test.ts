@@ -71,6 +71,8 @@ it('SERVER=off leaves the API out', async () => {
   const folder = await commandFolder();
   const settings = settingsIn(folder, { SERVER: 'off' });
   const record = await startRecord(settings, { livekit, liveCalls: () => 0 });
-  expect(await startHttpApi(settings, { record, profiles, livekit })).toBeNull();
+  expect(
+    await startHttpApi(settings, { record, profiles, livekit, takeNotice: () => undefined }),
+  ).toBeNull();
   await record.close();
 });

@@ -5,6 +5,7 @@ import { logger } from '../src/config/log.ts';
 import type { Profiles } from '../src/config/profiles.ts';
 import type { Settings } from '../src/config/settings.ts';
 import type { LiveKitApi } from '../src/telephony/livekit_api.ts';
+import { livekitWebhookReader, type RoomNotice } from '../src/telephony/livekit_webhook.ts';
 import type { RunningRecord } from './record.ts';
 
 const log = logger('api');
@@ -19,6 +20,8 @@ export async function startHttpApi(
     record: Pick<RunningRecord, 'store' | 'secrets' | 'metrics' | 'writeFailure'>;
     profiles: Profiles;
     livekit: LiveKitApi;
+    /** Told of every webhook of LiveKit. */
+    takeNotice: (notice: RoomNotice) => void;
   },
 ): Promise<RunningApi | null> {
   const { enabled, ...server } = settings.server;
@@ -36,6 +39,7 @@ export async function startHttpApi(
       deliveriesCheck(store),
       livekitCheck(parts.livekit),
     ],
+    livekitWebhooks: { read: livekitWebhookReader(settings.livekit), take: parts.takeNotice },
     log,
   });
   if (server.apiKey !== undefined && server.apiKey.length < SHORT_KEY) {

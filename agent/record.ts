@@ -24,7 +24,7 @@ import { socketPath } from '../src/ledger/socket_path.ts';
 import { spoolDir } from '../src/ledger/spool.ts';
 import { aliveAtStart, recoverSpools } from '../src/ledger/spool_recovery.ts';
 import { Sweeper } from '../src/ledger/sweep.ts';
-import type { Store } from '../src/store/store.ts';
+import type { CallRecord, Store } from '../src/store/store.ts';
 import { deleteRoom, type LiveKitApi } from '../src/telephony/livekit_api.ts';
 
 const log = logger('worker');
@@ -46,6 +46,8 @@ export interface RunningRecord {
   /** Why the ledger cannot be written to; `null` while it can. */
   writeFailure(): unknown;
   processExited(pid: number): void;
+  /** Ends a call that nobody holds now, and not when its lease runs out. See `Sweeper`. */
+  endUnheld(call: Pick<CallRecord, 'id' | 'lease'>): Promise<boolean>;
   /** Tells every call process to say goodbye and end its call. */
   endCalls(): void;
   close(): Promise<void>;
@@ -77,10 +79,13 @@ export async function startRecord(
   const commits = new GroupCommit({ store });
   const requests = requestHandlers(store, ending.promise);
   const ledger = new LocalLedger({ commits, spoolDir: spools, requests });
+  let host: LedgerHost | undefined;
   const sweeper = new Sweeper({
     store,
     ledger,
     spoolDir: spools,
+    // Nobody else has this store, so whoever holds a call is connected to this host.
+    isHeld: (callId) => host?.isHeld(callId) ?? Promise.resolve(true),
     // Its own requests give up after 5 s, before the sweep does.
     releaseRoom: ({ room }) => deleteRoom(livekit.rooms, room),
   });
@@ -89,14 +94,15 @@ export async function startRecord(
     await recoverSpools(store, spools, { isAlive: aliveAtStart });
     await store.releaseClaims();
     await renewSeals(store, secrets);
-    const host = await LedgerHost.listen({
+    const listening = await LedgerHost.listen({
       socketPath: await socketPath(dataDir),
       store,
       commits,
       requests,
       onCallLost: () => sweeper.sweepSoon(),
     });
-    sweeper.start(host);
+    host = listening;
+    sweeper.start(listening);
     const deliveries = startDeliveries(settings, { store, secrets, metrics });
     pruner.start();
     return {
@@ -105,11 +111,12 @@ export async function startRecord(
       secrets,
       metrics,
       writeFailure: () => commits.failure,
-      processExited: (pid) => host.processExited(pid),
+      processExited: (pid) => listening.processExited(pid),
+      endUnheld: (call) => sweeper.endUnheld(call),
       endCalls: () => ending.resolve(),
       lost: lost.promise,
       close: async () => {
-        await host.close({ deadlineMs: HOST_STOP_LIMIT_MS });
+        await listening.close({ deadlineMs: HOST_STOP_LIMIT_MS });
         await sweeper.close();
         await pruner.close();
         await deliveries.stop();

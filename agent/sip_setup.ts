@@ -4,6 +4,7 @@ import { loadSettings, type Settings } from '../src/config/settings.ts';
 import {
   addressWarning,
   carrierInstructions,
+  isLocalLivekit,
   outboundInstructions,
 } from '../src/telephony/carrier_instructions.ts';
 import { provisionInbound, removeInbound } from '../src/telephony/inbound_trunk.ts';
@@ -14,6 +15,7 @@ import {
   removeOutbound,
 } from '../src/telephony/outbound_trunk.ts';
 import type { Provisioned } from '../src/telephony/provisioning.ts';
+import { webhookInstructions } from '../src/telephony/webhook_address.ts';
 import { exitWithError } from './exit_with_error.ts';
 
 /*
@@ -71,6 +73,15 @@ async function setUpInbound(sip: Sip, settings: Settings, open: boolean): Promis
   const lines = carrierInstructions({ ...settings.sip, ...placeOf(settings) });
   console.log('\nTell your carrier (origination, or "send calls to"):');
   for (const line of lines) console.log(`  ${line}`);
+  const { livekit, server, stack } = settings;
+  console.log(
+    '\nTell LiveKit where to send its webhooks; without them a caller whom no worker takes rings on:',
+  );
+  const webhook = webhookInstructions(server, {
+    ...livekit,
+    isLocalStack: isLocalLivekit(livekit.url, stack.livekitPort),
+  });
+  for (const line of webhook) console.log(`  ${line}`);
   console.log(`\nCalls go to the agent "${agentName}". Start it: npm run agent start`);
 }
 

@@ -2,11 +2,13 @@ import { fileURLToPath } from 'node:url';
 import { AgentServer, InferenceRunner, initializeLogger, ServerOptions } from '@livekit/agents';
 import { TwirpError } from 'livekit-server-sdk';
 import { Admission } from '../src/call/admission.ts';
+import { Watchdog } from '../src/call/watchdog.ts';
 import { logger } from '../src/config/log.ts';
 import { loadProfiles } from '../src/config/profiles.ts';
 import type { Settings } from '../src/config/settings.ts';
 import { CallwireError } from '../src/errors.ts';
 import { type LiveKitApi, livekitApi } from '../src/telephony/livekit_api.ts';
+import { LIVEKIT_WEBHOOK_PATH } from '../src/telephony/webhook_address.ts';
 import { onChildExit } from './child_exits.ts';
 import { startHttpApi } from './http_api.ts';
 import { startRecord } from './record.ts';
@@ -51,7 +53,10 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
     livekit,
     liveCalls: () => server.activeJobs.length,
   });
-  onChildExit((pid) => record.processExited(pid));
+  onChildExit((pid, job) => {
+    record.processExited(pid);
+    if (job !== null) admission.jobOver(job);
+  });
 
   const { max } = settings.calls;
   const server = createServer(settings, () => admission);
@@ -62,15 +67,33 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
     livekit,
     ledger: record.ledger,
     agentFor: (to) => profiles.forNumber(to)?.id,
+    vacated: (room, job) => watchdog.vacated(room, job),
     log,
   });
 
+  const watchdog = new Watchdog({
+    livekit,
+    agentName: settings.livekit.agentName,
+    numbers: [...settings.sip.numbers, ...profiles.all.flatMap(({ numbers }) => numbers)],
+    store: record.store,
+    admission,
+    endUnheld: (call) => record.endUnheld(call),
+    webhookUrl: () => api && `${settings.server.publicUrl ?? api.url}${LIVEKIT_WEBHOOK_PATH}`,
+    log: logger('watchdog'),
+  });
+
   // Before LiveKit knows of us: a port that is taken ends a start that no call has seen.
-  const api = await startHttpApi(settings, { record, profiles, livekit }).catch(async (error) => {
+  const api = await startHttpApi(settings, {
+    record,
+    profiles,
+    livekit,
+    takeNotice: (notice) => watchdog.take(notice),
+  }).catch(async (error) => {
     await record.close();
     throw error;
   });
 
+  server.event.on('worker_registered', () => void watchdog.lookAround());
   const registered = new Promise<void>((resolve) => {
     server.event.once('worker_registered', () => resolve());
   });
@@ -81,6 +104,7 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
     await Promise.race([registered, failed]);
   } catch (error) {
     await api?.close();
+    await watchdog.close();
     await record.close();
     throw error;
   }
@@ -101,6 +125,7 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
     await Promise.race([until(() => running().length === 0), sleep(GOODBYE_LIMIT_MS)]);
     await server.close();
     await api?.close();
+    await watchdog.close();
     await record.close();
     log.info('stopped');
   };

@@ -38,6 +38,11 @@ export function derivedId<P extends IdPrefix>(prefix: P, time: number, seed: str
   return makeId(prefix, time, createHash('sha256').update(seed).digest().subarray(0, 16));
 }
 
+/** Not an id, but what sorts before every id of that time and behind every earlier one. */
+export function idFloor(prefix: IdPrefix, time: number): string {
+  return makeId(prefix, Math.max(0, time), new Uint8Array());
+}
+
 function makeId<P extends IdPrefix>(prefix: P, now: number, bytes: Uint8Array): Id<P> {
   let time = '';
   let rest = now;

@@ -2,6 +2,7 @@ import '../agent/node_version.ts';
 import { Command } from 'commander';
 import { exitWithError } from '../agent/exit_with_error.ts';
 import { loadSettings } from '../src/config/settings.ts';
+import { localWebhookUrl } from '../src/telephony/webhook_address.ts';
 import { prepareStack } from './prepare.ts';
 import { type Stack, startStack } from './stack.ts';
 
@@ -24,6 +25,7 @@ const program = new Command('stack')
 async function run(): Promise<void> {
   const settings = loadSettings();
   const { apiKey, apiSecret } = settings.livekit;
+  const webhookUrl = localWebhookUrl(settings.server);
   const interrupted = new AbortController();
   let stack: Stack | undefined;
 
@@ -46,21 +48,23 @@ async function run(): Promise<void> {
       log: console.log,
       signal: interrupted.signal,
       programs,
+      webhookUrl,
     });
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;
     process.exit(130);
   }
   stack.onExit(exitWithError);
-  console.log(welcome(stack));
+  console.log(welcome(stack, webhookUrl));
 }
 
-function welcome({ url, sip, folder }: Stack): string {
+function welcome({ url, sip, folder }: Stack, webhookUrl: string | undefined): string {
   return `
 The local stack is running.
 
   LiveKit    ${url}
   Telephony  sip:${sip.host}:${sip.port} (UDP and TCP), from this machine only
+  Webhooks   ${webhookUrl ? `to the worker, ${webhookUrl}` : 'to nobody: SERVER=off or PORT=0'}
   Logs       ${folder}
 
 Next, in other terminals:

@@ -23,7 +23,7 @@ export interface StackOptions {
   dataDir: string;
   keys: LivekitKeys;
   /** Gets LiveKit's own webhooks (rooms and participants), signed with `keys`. */
-  webhookUrl?: string;
+  webhookUrl?: string | undefined;
   /** A line about each step. */
   log?: (line: string) => void;
   /** Gives up the start; a stack that is up is ended by `stop`. */

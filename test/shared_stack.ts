@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import type { StackAccess } from '../sim/installation/installation.ts';
+import { WebhookHub } from '../sim/installation/webhook_hub.ts';
 import { prepareStack } from '../stack/prepare.ts';
 import { freePorts, startStack } from '../stack/stack.ts';
 
@@ -18,10 +19,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const keys = { apiKey: 'test', apiSecret: 'a-made-up-secret-of-enough-characters' };
   // Builds what is not built yet, and says how long that will take.
   const programs = await prepareStack({ signal: new AbortController().signal });
-  const stack = await startStack({ ports: await freePorts(), dataDir, keys, programs });
-  project.provide('stack', { url: stack.url, sip: stack.sip, ...keys });
+  const hub = await WebhookHub.start();
+  const { webhookUrl } = hub;
+  const stack = await startStack({ ports: await freePorts(), dataDir, keys, programs, webhookUrl });
+  project.provide('stack', { url: stack.url, sip: stack.sip, ...keys, webhookHub: hub.url });
   return async () => {
     await stack.stop();
+    await hub.close();
     await rm(dataDir, { recursive: true, force: true });
   };
 }

@@ -37,7 +37,12 @@ export async function runningApi(
 ): Promise<RunningApi> {
   const settings = settingsIn(folder, env);
   const record = await startRecord(settings, { livekit, liveCalls: () => 0 });
-  const api = await startHttpApi(settings, { record, profiles, livekit });
+  const api = await startHttpApi(settings, {
+    record,
+    profiles,
+    livekit,
+    takeNotice: () => undefined,
+  });
   let closed: Promise<void> | undefined;
   const close = () => {
     closed ??= (async () => {

@@ -10,6 +10,7 @@ import { CallwireError } from '../../src/errors.ts';
 import { prepareStack } from '../../stack/prepare.ts';
 import { freePorts, startStack } from '../../stack/stack.ts';
 import { Installation, type StackAccess } from '../installation/installation.ts';
+import { WebhookHub } from '../installation/webhook_hub.ts';
 import type { WorkerProcess } from '../installation/worker_process.ts';
 import { canSpeak } from '../phone/voice.ts';
 import { CallWatch } from './call_watch.ts';
@@ -108,14 +109,18 @@ async function bringUpStack(demo: Demo, dataDir: string): Promise<StackAccess> {
   const { terminal, signal, onEnd, fail } = demo;
   const programs = await prepareStack({ signal });
   const keys = { apiKey: 'demo', apiSecret: randomBytes(24).toString('base64url') };
+  const hub = await WebhookHub.start();
+  onEnd(() => hub.close());
+  const { webhookUrl } = hub;
   const stack = await terminal.step(
     'LiveKit and SIP',
-    async () => startStack({ ports: await freePorts(), dataDir, keys, signal, programs }),
+    async () =>
+      startStack({ ports: await freePorts(), dataDir, keys, signal, programs, webhookUrl }),
     ({ url, sip }) => `${url}, sip:${sip.host}:${sip.port}`,
   );
   onEnd(() => stack.stop());
   stack.onExit(fail);
-  return { url: stack.url, sip: stack.sip, ...keys };
+  return { url: stack.url, sip: stack.sip, ...keys, webhookHub: hub.url };
 }
 
 function describeStandIns({ terminal }: Demo, { backend, model }: Installation): void {

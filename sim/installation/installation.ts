@@ -3,14 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openAdminStore } from '../../src/ledger/admin_store.ts';
 import type { ContactInput, StoredEvent } from '../../src/store/store.ts';
-import { type LiveKitApi, livekitApi } from '../../src/telephony/livekit_api.ts';
 import { provisionInbound } from '../../src/telephony/inbound_trunk.ts';
+import { type LiveKitApi, livekitApi } from '../../src/telephony/livekit_api.ts';
+import { LIVEKIT_WEBHOOK_PATH } from '../../src/telephony/webhook_address.ts';
 import type { SimContact } from '../crm/contact_book.ts';
 import { CrmBackend, type CrmBackendOptions } from '../crm/crm_backend.ts';
 import type { OutgoingCall } from '../phone/outgoing_call.ts';
 import { Phone } from '../phone/phone.ts';
 import { RealtimeServer, type RealtimeServerOptions } from '../realtime/server.ts';
 import { waitFor } from './wait_for.ts';
+import { routeWebhooks } from './webhook_hub.ts';
 import { type LogLine, WorkerProcess } from './worker_process.ts';
 
 /** Made up. */
@@ -25,6 +27,8 @@ export interface StackAccess {
   sip: { host: string; port: number };
   apiKey: string;
   apiSecret: string;
+  /** The `WebhookHub` to which it sends its webhooks. */
+  webhookHub?: string;
 }
 
 export interface InstallationOptions {
@@ -154,15 +158,26 @@ export class Installation {
   /** Without waiting for anything: for workers that are expected to fail. */
   spawnWorker(env: Record<string, string> = {}): WorkerProcess {
     const { onLogLine } = this.#options;
+    const onLine = (line: LogLine) => {
+      if (line.msg === 'the HTTP API listens') this.#route(`${line.url}${LIVEKIT_WEBHOOK_PATH}`);
+      onLogLine?.(line);
+    };
     const worker = new WorkerProcess({
       mode: this.#options.mode ?? 'start',
       env: { ...this.#environment(), ...this.#options.env, ...env },
       cwd: this.#folder,
-      ...(onLogLine ? { onLine: onLogLine } : {}),
+      onLine,
     });
     this.worker = worker;
     this.#workers.push(worker);
     return worker;
+  }
+
+  /** LiveKit's webhooks go to the worker that listens now. */
+  #route(target: string | null): void {
+    const { webhookHub } = this.stack;
+    if (webhookHub === undefined) return;
+    routeWebhooks(webhookHub, this.agentName, target).catch(() => undefined);
   }
 
   #environment(): Record<string, string> {
@@ -172,6 +187,7 @@ export class Installation {
       LIVEKIT_API_KEY: stack.apiKey,
       LIVEKIT_API_SECRET: stack.apiSecret,
       LIVEKIT_AGENT_NAME: this.agentName,
+      SIP_NUMBERS: [this.number, ...(this.#options.moreNumbers ?? [])].join(','),
       OPENAI_API_KEY: model?.apiKey ?? SIM_MODEL_KEY,
       OPENAI_BASE_URL: model ? (model.baseUrl ?? '') : (this.model?.url ?? ''),
       CRM_ADAPTER: crm,
@@ -248,6 +264,7 @@ export class Installation {
   }
 
   async stop(): Promise<void> {
+    this.#route(null);
     await this.phone.close();
     for (const worker of this.#workers) {
       await worker.stop();

@@ -5,8 +5,11 @@ import type { ApiApp } from './api_app.ts';
 import { ApiError } from './api_error.ts';
 import { hashApiKey, looksLikeApiKey } from './api_key.ts';
 
-/** Who may use a route: everybody, whoever has any key, or the keys of one scope. */
-export type Access = 'public' | 'any_key' | ApiScope;
+/**
+ * Who may use a route: everybody, whoever has any key, the keys of one scope, or (`signed`) whoever
+ * signs the body as the route itself checks it.
+ */
+export type Access = 'public' | 'signed' | 'any_key' | ApiScope;
 
 /** The key that a request came with. */
 export interface Caller {
@@ -21,7 +24,7 @@ declare module 'fastify' {
     access?: Access;
   }
   interface FastifyRequest {
-    /** `null` on public routes. */
+    /** `null` where no key is asked for. */
     caller: Caller | null;
   }
 }
@@ -51,7 +54,7 @@ export function installAccess(
   });
   app.addHook('onRequest', async (request) => {
     const access = request.routeOptions.config.access;
-    if (request.is404 || access === 'public' || access === undefined) return;
+    if (request.is404 || access === undefined || isKeyless(access)) return;
     const key = keyOf(request.headers);
     const caller = key === null ? null : await findCaller(key);
     if (!caller) {
@@ -70,6 +73,11 @@ export function installAccess(
     }
     request.caller = caller;
   });
+}
+
+/** Whether no key is asked for. */
+export function isKeyless(access: Access): access is 'public' | 'signed' {
+  return access === 'public' || access === 'signed';
 }
 
 /** `admin` may do everything. */

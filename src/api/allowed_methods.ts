@@ -1,3 +1,4 @@
+import { isKeyless } from './access.ts';
 import type { ApiApp } from './api_app.ts';
 import { ApiError } from './api_error.ts';
 
@@ -14,7 +15,7 @@ export function watchAllowedMethods(app: ApiApp): () => void {
     if (complete) return;
     const path = paths.get(url) ?? { methods: new Set(), isPublic: false };
     for (const name of [method].flat()) path.methods.add(name);
-    path.isPublic ||= config?.access === 'public';
+    path.isPublic ||= config?.access !== undefined && isKeyless(config.access);
     paths.set(url, path);
   });
   return () => {

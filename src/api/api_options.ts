@@ -2,11 +2,12 @@ import type { Logger } from 'pino';
 import type { SecretBox } from '../config/secret_box.ts';
 import type { ApiKeyStore, EndpointStore, RetentionStore } from '../store/endpoint_store.ts';
 import type { CallStore, ContactStore, DeliveryStore, JobStore } from '../store/store.ts';
+import type { RoomNotice, WebhookReader } from '../telephony/livekit_webhook.ts';
 import type { Metrics } from './metrics.ts';
 import type { ReadinessCheck } from './readiness.ts';
 
 /** What the API asks of the store. It never appends: only calls write events. */
-export type ApiStore = Omit<CallStore, 'countLiveCalls' | 'listFacts'> &
+export type ApiStore = Omit<CallStore, 'countLiveCalls' | 'listFacts' | 'callsOfRoom'> &
   DeliveryStore &
   EndpointStore &
   Pick<ApiKeyStore, 'findApiKey'> &
@@ -39,6 +40,8 @@ export interface ApiOptions {
    */
   checkUrl: (url: URL) => void;
   readiness: readonly ReadinessCheck[];
+  /** LiveKit's own webhooks: who reads them, and who is told. */
+  livekitWebhooks: { read: WebhookReader; take: (notice: RoomNotice) => void };
   metrics: Metrics;
   log: Logger;
   /** API_KEY: the first key, with every scope. */

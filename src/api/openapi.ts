@@ -3,6 +3,7 @@ import {
   createJsonSchemaTransform,
   createJsonSchemaTransformObject,
 } from 'fastify-type-provider-zod';
+import { isKeyless } from './access.ts';
 import type { ApiApp } from './api_app.ts';
 import { API_ERRORS } from './api_error.ts';
 
@@ -56,7 +57,7 @@ export async function installOpenapi(
       const { schema, url } = transform(route);
       if (schema.hide) return { schema, url };
       const access = route.route.config?.access;
-      const isOpen = access === 'public';
+      const isOpen = access !== undefined && isKeyless(access);
       const scope = isOpen || access === 'any_key' ? '' : `Scope: \`${access}\`.`;
       return {
         schema: {

@@ -10,6 +10,7 @@ export async function openapiText(): Promise<string> {
     agents: [],
     checkUrl: () => undefined,
     readiness: [],
+    livekitWebhooks: {},
     metrics: { requestAnswered: () => undefined },
     log: pino({ level: 'silent' }),
     apiKey: undefined,

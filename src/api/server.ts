@@ -25,6 +25,7 @@ import { contactRoutes } from './routes/contacts.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { documentationRoutes } from './routes/documentation.ts';
 import { eventRoutes } from './routes/events.ts';
+import { livekitWebhookRoutes } from './routes/livekit_webhook.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
@@ -115,6 +116,10 @@ export async function buildApi(options: ApiOptions): Promise<ApiApp> {
     },
     { prefix: '/api/v1/public' },
   );
+  await app.register((hooks, _, done) => {
+    livekitWebhookRoutes(hooks, options);
+    done();
+  });
   operationRoutes(app, options);
   documentationRoutes(app);
   completeMethods();

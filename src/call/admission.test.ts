@@ -2,23 +2,29 @@ import type { JobRequest } from '@livekit/agents';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LiveKitApi } from '../telephony/livekit_api.ts';
+import type { RoomRef } from '../telephony/room_ref.ts';
 import { Admission } from './admission.ts';
 import { FakeLedger } from './testing/fake_live_call.ts';
 
 let running: string[];
 let ledger: FakeLedger;
 let happened: string[];
-let participants: () => Promise<{ identity: string; attributes: Record<string, string> }[]>;
+let vacated: { room: RoomRef; job: string }[];
+let participants: () => Promise<
+  { identity: string; kind: number; attributes: Record<string, string> }[]
+>;
 let deleteRoom: () => Promise<void>;
 beforeEach(() => {
   running = [];
   ledger = new FakeLedger();
   happened = [];
+  vacated = [];
   participants = () =>
     Promise.resolve([
-      { identity: 'agent-1', attributes: {} },
+      { identity: 'agent-1', kind: 4, attributes: {} },
       {
         identity: 'sip_1',
+        kind: 3,
         attributes: {
           'sip.callID': 'SCL_1',
           'sip.phoneNumber': '5550100001',
@@ -45,6 +51,7 @@ function admission(maxCalls: number): Admission {
     runningJobs: () => [...running],
     livekit: { rooms } as unknown as LiveKitApi,
     ledger,
+    vacated: (room, id) => vacated.push({ room, job: id }),
     agentFor: (to) => (to === '+15550100000' ? 'receptionist' : undefined),
     log: pino({ level: 'silent' }),
   });
@@ -60,7 +67,7 @@ const works = () => Promise.resolve();
 function job(id: string, { accept = works, reject = works }: Answers = {}): JobRequest {
   return {
     id,
-    room: { name: `room-${id}` },
+    room: { name: `room-${id}`, sid: `RM_${id}`, creationTimeMs: 1_795_533_584_561n },
     accept: () => {
       happened.push(`accept ${id}`);
       return accept();
@@ -110,6 +117,7 @@ describe('a call for which there is a slot', () => {
     expect(slots.load()).toBe(0.6);
     vi.advanceTimersByTime(15_000);
     expect(slots.load()).toBe(0);
+    expect(vacated).toMatchObject([{ job: 'a' }]);
   });
 
   // The slot stayed taken for 15 s, and callers were refused by a worker that had nothing to do.
@@ -189,6 +197,87 @@ describe('a call for which there is none', () => {
     deleteRoom = () => Promise.reject(new Error('unreachable'));
     await admission(0).request(job('a'));
     expect(happened).toEqual(['delete room-a', 'reject a']);
+    expect(ledger.appends).toHaveLength(1);
+  });
+});
+
+// A caller whom nobody had taken within a second is dispatched again, and the worker that had only been
+// slow was asked twice: two agents answered one caller.
+describe('a room that is asked for again', () => {
+  /** The second job of the room of `a`. */
+  const again = { ...job('a'), id: 'again' } as JobRequest;
+
+  it('keeps the agent that it has', async () => {
+    const slots = admission(4);
+    await slots.request(job('a'));
+    await slots.request(again);
+    running = ['a'];
+    await slots.request(again);
+    expect(happened).toEqual(['accept a', 'reject a', 'reject a']);
+    expect(ledger.appends).toEqual([]);
+    expect(slots.load()).toBe(0.15);
+  });
+
+  it('gets another agent when the first one is gone', async () => {
+    const slots = admission(4);
+    await slots.request(job('a'));
+    // agents-js may list it for a moment longer.
+    running = ['a'];
+    slots.jobOver('a');
+    slots.jobOver('a');
+    slots.jobOver('of another worker');
+    const room = { name: 'room-a', sid: 'RM_a', createdAt: 1_795_533_584_561 };
+    expect(vacated).toEqual([{ job: 'a', room }]);
+    await slots.request(again);
+    expect(happened).toEqual(['accept a', 'accept a']);
+  });
+
+  it('stays refused, and is recorded once', async () => {
+    running = ['other'];
+    const slots = admission(1);
+    await slots.request(job('a'));
+    running = [];
+    await slots.request(again);
+    expect(happened).toEqual(['delete room-a', 'reject a', 'delete room-a', 'reject a']);
+    expect(ledger.appends).toHaveLength(1);
+  });
+});
+
+describe('a caller whom nobody takes', () => {
+  const room = { name: 'room-a', sid: 'RM_a', createdAt: 0 };
+
+  it('is refused and recorded, and no job of the room is accepted any more', async () => {
+    const slots = admission(4);
+    const caller = { from: '+15550100009', to: '+15550100000' };
+    const refused = slots.refuse(room, { reason: 'worker_lost', caller });
+    await slots.request(job('a'));
+    expect(await refused).toBe(true);
+    expect(happened).toEqual(['delete room-a', 'delete room-a', 'reject a']);
+    expect(ledger.appends).toMatchObject([
+      {
+        open: { ...caller, agentId: 'receptionist', room: 'room-a' },
+        events: [
+          { type: 'call.failed', data: { sip_status: 486, reason: 'worker_lost' } },
+          { type: 'call.ended', data: { end_reason: 'worker_lost' } },
+        ],
+      },
+    ]);
+  });
+
+  it('is not refused when a job of this worker has come for them at the last moment', async () => {
+    const slots = admission(4);
+    await slots.request(job('a'));
+    expect(await slots.refuse(room)).toBe(false);
+    expect(happened).toEqual(['accept a']);
+    expect(ledger.appends).toEqual([]);
+  });
+
+  it('may be refused again where the room could not be deleted', async () => {
+    const slots = admission(4);
+    deleteRoom = () => Promise.reject(new Error('unreachable'));
+    await expect(slots.refuse(room)).rejects.toThrow('unreachable');
+    deleteRoom = () => Promise.resolve();
+    expect(await slots.refuse(room)).toBe(true);
     expect(ledger.appends).toHaveLength(1);
   });
 });

@@ -1,21 +1,34 @@
 import type { JobRequest } from '@livekit/agents';
 import type { Logger } from 'pino';
-import { toE164 } from '../config/phone_number.ts';
-import { draftEvent } from '../events/catalogue.ts';
-import { newId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { deleteRoom, type LiveKitApi } from '../telephony/livekit_api.ts';
+import { roomNow } from '../telephony/room_now.ts';
+import { type RoomRef, roomRef } from '../telephony/room_ref.ts';
+import { BUSY_HERE, type MissedCall, recordMissedCall } from './missed_call.ts';
 
 /**
  * Whether this worker takes a call, asked by LiveKit for each. LiveKit must always be able to ask:
  * a worker that reports itself full is passed over in silence, and the caller rings until the
  * trunk's time-out. So the load never looks full, and "no" is said here, where it leaves
  * a record and a 486 within a second.
+ *
+ * A room gets one answer: it is asked for again when the watchdog dispatches its caller again, and
+ * two agents would talk at once, or a refused caller be recorded twice.
+ *
+ * ```
+ * (new) ── request, a slot is free ──► accepted: arriving ─► running ── jobOver() ──► (new)
+ *   └───── request, none ─┬─────────► refused: recorded, room deleted; so it stays
+ *          refuse() ──────┘
+ * ```
  */
 export class Admission {
   readonly #options: AdmissionOptions;
   /** Accepted, but not yet among the running jobs: two calls must not take one slot. */
   readonly #arriving = new Set<string>();
+  /** Every job that was accepted and is not over. */
+  readonly #accepted = new Map<string, RoomRef>();
+  /** By their sid. */
+  readonly #refused = new Set<string>();
   #closed = false;
 
   constructor(options: AdmissionOptions) {
@@ -34,21 +47,62 @@ export class Admission {
 
   /** For `ServerOptions.requestFunc`. Never throws: agents-js would leave LiveKit without an answer. */
   async request(job: JobRequest): Promise<void> {
-    const { log } = this.#options;
+    const { log, maxCalls } = this.#options;
     try {
-      if (!this.#closed && this.#used() < this.#options.maxCalls) {
+      const room = roomRef(job.room);
+      if (this.serves(room)) {
+        log.warn({ room: room.name }, 'a room has its agent already: a second job is rejected');
+        await job.reject();
+        return;
+      }
+      if (!this.#closed && this.#used() < maxCalls && !this.#refused.has(room.sid)) {
         this.#arriving.add(job.id);
-        setTimeout(() => this.#arriving.delete(job.id), ARRIVAL_LIMIT_MS).unref();
+        this.#accepted.set(job.id, room);
+        setTimeout(() => this.#arrived(job.id), ARRIVAL_LIMIT_MS).unref();
         await job.accept();
         return;
       }
-      log.warn({ room: job.room?.name, draining: this.#closed }, 'no slot free: refusing a call');
-      await this.#refuse(job);
+      log.warn({ room: room.name, draining: this.#closed }, 'no slot free: refusing a call');
+      await this.refuse(room);
+      await job.reject();
     } catch (error) {
       log.error({ err: error }, 'a job request could not be answered');
       this.#arriving.delete(job.id);
+      this.#accepted.delete(job.id);
       await job.reject().catch(() => undefined);
     }
+  }
+
+  /** Whether a job of this worker has the room, or is on its way there. */
+  serves({ sid }: RoomRef): boolean {
+    return [...this.#accepted.values()].some((room) => room.sid === sid);
+  }
+
+  /** The process that had this job, or was to get it, is no more. */
+  jobOver(job: string): void {
+    const room = this.#accepted.get(job);
+    this.#arriving.delete(job);
+    if (!room) return;
+    this.#accepted.delete(job);
+    this.#options.vacated(room, job);
+  }
+
+  /**
+   * Refuses the caller in a room, which is then deleted: livekit-sip answers 486. The missed call is
+   * recorded once, whoever refuses it how often. `false` where a job of this worker has it.
+   */
+  async refuse(room: RoomRef, refusal: Refusal = {}): Promise<boolean> {
+    if (this.serves(room)) return false;
+    const { livekit, ledger, log } = this.#options;
+    const isFirst = !this.#refused.has(room.sid);
+    this.#refused.add(room.sid);
+    setTimeout(() => this.#refused.delete(room.sid), REFUSED_FOR_MS).unref();
+    const missed = isFirst ? await this.#missed(room.name, refusal) : null;
+    const recorded = missed ? recordMissedCall(ledger, missed) : Promise.resolve();
+    recorded.catch((error: unknown) => log.error({ err: error }, 'a missed call is not recorded'));
+    await deleteRoom(livekit.rooms, room.name);
+    await recorded.catch(() => undefined);
+    return true;
   }
 
   #used(): number {
@@ -57,44 +111,22 @@ export class Admission {
     return running.length + this.#arriving.size;
   }
 
-  /** Records the missed call, then deletes the room, which livekit-sip answers with 486. */
-  async #refuse(job: JobRequest): Promise<void> {
-    const { livekit, ledger, log, agentFor } = this.#options;
-    const room = job.room?.name ?? '';
-    const caller = await this.#caller(room);
-    const id = newId('call');
-    const recorded = ledger.append({
-      callId: id,
-      lease: 1,
-      open: {
-        id,
-        direction: 'inbound',
-        from: caller.from,
-        to: caller.to,
-        agentId: agentFor(caller.to) ?? '',
-        room,
-        metadata: {},
-        time: Date.now(),
-      },
-      events: [
-        draftEvent('call.failed', { sip_status: BUSY_HERE, reason: 'no_capacity' }),
-        draftEvent('call.ended', { end_reason: 'no_capacity' }),
-      ],
-    });
-    recorded.catch((error: unknown) => log.error({ err: error }, 'a missed call is not recorded'));
-    await deleteRoom(livekit.rooms, room);
-    await job.reject();
-    await recorded.catch(() => undefined);
+  /** By now a job runs, or never will. */
+  #arrived(job: string): void {
+    this.#used();
+    if (this.#arriving.has(job)) this.jobOver(job);
   }
 
-  async #caller(room: string): Promise<{ from: string | null; to: string }> {
+  async #missed(room: string, refusal: Refusal): Promise<MissedCall> {
+    const { reason = 'no_capacity', sipStatus = BUSY_HERE } = refusal;
+    const { from, to } = refusal.caller ?? (await this.#caller(room));
+    return { room, from, to, agentId: this.#options.agentFor(to) ?? '', sipStatus, reason };
+  }
+
+  async #caller(room: string): Promise<Caller> {
     try {
-      const participants = await this.#options.livekit.rooms.listParticipants(room);
-      const phone = participants.find((one) => one.attributes['sip.callID'] !== undefined);
-      const dialled = phone?.attributes['sip.trunkPhoneNumber'] ?? '';
-      const to = toE164(dialled);
-      const from = toE164(phone?.attributes['sip.phoneNumber'] ?? '', { near: to });
-      return { from, to: to ?? dialled };
+      const { phones } = await roomNow(this.#options.livekit.rooms, room);
+      return phones[0] ?? { from: null, to: '' };
     } catch (error) {
       this.#options.log.warn({ err: error }, 'who called is unknown');
       return { from: null, to: '' };
@@ -112,15 +144,24 @@ const FULL_LOAD = 0.6;
 /** An accepted job that is not running after this long never will be (LiveKit's own limit is 10 s). */
 const ARRIVAL_LIMIT_MS = 15_000;
 
-/** What livekit-sip answers when the room is deleted before the answer. */
-const BUSY_HERE = 486;
+/** A room that was refused is gone by then; LiveKit gives its sid to no other. */
+const REFUSED_FOR_MS = 600_000;
+
+type Caller = Pick<MissedCall, 'from' | 'to'>;
+
+/** (Default: 486, `no_capacity`, and whoever is in the room) */
+export interface Refusal extends Partial<Pick<MissedCall, 'reason' | 'sipStatus'>> {
+  caller?: Caller;
+}
 
 export interface AdmissionOptions {
   maxCalls: number;
   /** Ids of the jobs that run now. */
   runningJobs: () => string[];
-  livekit: LiveKitApi;
+  livekit: Pick<LiveKitApi, 'rooms'>;
   ledger: Ledger;
+  /** Told of a room whose job is over, however it ended. */
+  vacated: (room: RoomRef, job: string) => void;
   /** The profile id for a dialled number. */
   agentFor: (to: string) => string | undefined;
   log: Logger;

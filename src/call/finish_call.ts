@@ -6,6 +6,7 @@ import type { CallOpening } from '../store/store.ts';
 import { deleteRoom } from '../telephony/livekit_api.ts';
 import { lastWordsHeard } from './last_words.ts';
 import type { LiveCall } from './live_call.ts';
+import { BUSY_HERE, REQUEST_TERMINATED } from './missed_call.ts';
 import { playTechnicalDifficulties } from './spoken_notice.ts';
 import { sessionUsage } from './usage.ts';
 
@@ -20,10 +21,6 @@ const LEDGER_LIMIT_MS = 5_000;
  * subscribed to the agent's audio never does), and the call's slot would be taken all the while.
  */
 const EXIT_LIMIT_MS = 1_000;
-
-/** What livekit-sip answers a caller whose room was deleted while it rang; 487 after a CANCEL. */
-const REFUSED = 486;
-const CANCELLED = 487;
 
 /**
  * Ends a call in the only order that keeps every promise: the caller hears why, the phone leg is
@@ -54,7 +51,7 @@ export async function finishCall(
     sessionClosed = closed;
     const failed = answered
       ? null
-      : { sipStatus: reason === 'caller_hung_up' ? CANCELLED : REFUSED };
+      : { sipStatus: reason === 'caller_hung_up' ? REQUEST_TERMINATED : BUSY_HERE };
     if (!call.opened) await quietly(log, 'opening failed', () => journal.started(unseen(call)));
     await quietly(log, 'writing the end failed', () =>
       journal.ended(reason, failed, sessionUsage(call)),

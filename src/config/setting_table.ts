@@ -197,7 +197,8 @@ export const SETTINGS = {
   }),
   PUBLIC_URL: setting({
     group: 'HTTP API',
-    meaning: 'The URL under which others reach the HTTP API. `SERVER_URL` is read as well.',
+    meaning:
+      'The URL under which others reach the HTTP API; LiveKit’s webhooks go to `/livekit/webhook` behind it. `SERVER_URL` is read as well.',
     schema: read.url(['https', 'http'], { base: true }),
     defaultMeaning: '`http://{HOST}:{PORT}`',
     example: 'https://callwire.example.com',
@@ -288,7 +289,8 @@ export const SETTINGS = {
 
   SIP_NUMBERS: setting({
     group: 'SIP trunk',
-    meaning: 'The phone numbers that the inbound trunk takes calls for, with commas between them.',
+    meaning:
+      'The phone numbers that the inbound trunk takes calls for, with commas between them. A caller of theirs whom no agent takes is refused and recorded here.',
     schema: read.phoneNumbers,
     default: '',
     example: '+15550100000,+15550100001',

@@ -183,6 +183,8 @@ export class LedgerClient implements Ledger {
       connection.sendAppend(entry.n, entry.json);
       this.#sent = entry.n;
     }
+    // What had been acknowledged before the connection was lost is not among them.
+    this.#sent = this.#outbox.last;
   }
 
   #take(message: HostMessage): void {

@@ -32,6 +32,7 @@ async function worker(folder: DataFolder, clock: { now: number }) {
     store,
     ledger,
     spoolDir: folder.spoolDir,
+    isHeld: () => Promise.resolve(false),
     releaseRoom: () => Promise.resolve(),
     everyMs: 10,
   });

@@ -55,6 +55,7 @@ async function worker(folder: DataFolder) {
     store,
     ledger,
     spoolDir: folder.spoolDir,
+    isHeld: () => Promise.resolve(false),
     releaseRoom: ({ room }) => {
       released.push(room);
       return Promise.resolve();

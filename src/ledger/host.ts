@@ -1,5 +1,6 @@
 import { chmod, unlink } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { logger } from '../config/log.ts';
 import { CallwireError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
@@ -21,7 +22,15 @@ export interface LedgerHostOptions {
   renewEveryMs?: number;
   /** How long a live process may be without its socket before its lease is left to run out. (Default: 1 s) */
   graceMs?: number;
+  /** How long calls have to come back to a new host before they count as held by nobody. (Default: 3 s) */
+  returnMs?: number;
 }
+
+/**
+ * After so long every live call process has found a new host: it knocks at least once a second
+ * (`client.ts`), and a host that is busy answers within two.
+ */
+const RETURN_MS = 3_000;
 
 /**
  * The ledger's end in the worker: listens on the socket, commits what the call processes append,
@@ -32,6 +41,8 @@ export class LedgerHost {
   readonly #server: Server;
   readonly #sessions = new Set<HostSession>();
   readonly #leases: LeaseKeeper;
+  readonly #closing = new AbortController();
+  #returned: Promise<void> = Promise.resolve();
 
   private constructor(options: LedgerHostOptions) {
     this.#leases = new LeaseKeeper({
@@ -72,6 +83,10 @@ export class LedgerHost {
       host.#server.close();
       throw socketError(socketPath, cause);
     }
+    const { signal } = host.#closing;
+    host.#returned = sleep(options.returnMs ?? RETURN_MS, undefined, { signal, ref: false }).catch(
+      () => undefined,
+    );
     host.#server.on('error', (err) => logger('ledger').error({ err }, 'ledger socket failed'));
     return host;
   }
@@ -79,6 +94,15 @@ export class LedgerHost {
   /** For the sweep: what its processes hold is held, whatever became of the clock meanwhile. */
   renewLeases(): Promise<void> {
     return this.#leases.renew();
+  }
+
+  /**
+   * Whether a process that lives has this call. Answers only when the calls of the worker before,
+   * if any are left, have had the time to come back.
+   */
+  async isHeld(callId: string): Promise<boolean> {
+    await this.#returned;
+    return this.#closing.signal.aborted || this.#leases.holds(callId);
   }
 
   /** The worker has seen this call process exit. */
@@ -92,6 +116,7 @@ export class LedgerHost {
    * are closed by whoever made them, after this.
    */
   async close({ deadlineMs }: { deadlineMs: number }): Promise<void> {
+    this.#closing.abort();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     await this.#leases.close();
     const deadline = AbortSignal.timeout(deadlineMs);

@@ -118,6 +118,11 @@ export class LeaseKeeper {
     }
   }
 
+  /** Whether a process that lives has this call, be it out of reach at the moment. */
+  holds(callId: string): boolean {
+    return this.#holds.has(callId) || this.#dropped.has(callId);
+  }
+
   /** The worker has seen this child exit. */
   processExited(pid: number): void {
     for (const hold of [...this.#holds.values(), ...this.#dropped.values()]) {

@@ -88,6 +88,11 @@ export class Outbox {
     return this.#entries.size > 0 || this.#overflow;
   }
 
+  /** The number of the entry that was added last. */
+  get last(): number {
+    return this.#last;
+  }
+
   /** Takes an append in. `entry` is `null` where `durable` has been rejected already. */
   add(append: Append): { entry: OutboxEntry | null; durable: Promise<'ledger' | 'spool'> } {
     const made = this.#serialize(append);

@@ -26,6 +26,7 @@ async function setUp(options: Partial<SweeperOptions> = {}) {
       released.push(call);
       return Promise.resolve();
     },
+    isHeld: () => Promise.resolve(false),
     everyMs: 5,
     releasePauseMs: 1,
     ...options,
@@ -85,6 +86,24 @@ describe('Sweeper', () => {
     await vi.waitFor(() => expect(fake.types(dead)).toContain('call.ended'));
     expect(fake.types(alive)).toEqual(['call.started']);
     expect(released).toHaveLength(1);
+  });
+
+  it('ends a call that nobody has at once when told to, and leaves alone what somebody has', async () => {
+    const held = new Set<string>();
+    const isHeld = (callId: string) => Promise.resolve(held.has(callId));
+    const { fake, sweeper, released, open } = await setUp({ isHeld });
+    const [mine, nobodys] = [await open(), await open()];
+    held.add(mine);
+    sweeper.start(holders);
+    expect(await sweeper.endUnheld({ id: mine, lease: 1 })).toBe(false);
+    expect(await sweeper.endUnheld({ id: nobodys, lease: 1 })).toBe(true);
+    await vi.waitFor(() => expect(fake.types(nobodys)).toContain('call.ended'));
+    // Again, and with the lease of before: there is nothing left to end.
+    expect(await sweeper.endUnheld({ id: nobodys, lease: 1 })).toBe(true);
+    await vi.waitFor(() => expect(fake.expired).toHaveLength(2));
+    expect(fake.types(nobodys)).toEqual(['call.started', 'call.failed', 'call.ended']);
+    expect(fake.types(mine)).toEqual(['call.started']);
+    expect(released.map(({ id }) => id)).toEqual([nobodys]);
   });
 
   it('takes the last words of the dead process in first, and then has nothing to end', async () => {

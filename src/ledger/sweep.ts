@@ -26,12 +26,23 @@ const SIP_UNAVAILABLE = 480;
 export interface SweeperOptions {
   store: Pick<
     Store,
-    'append' | 'abandonedCalls' | 'takeOver' | 'renewLeases' | 'listCallEvents' | 'getCall'
+    | 'append'
+    | 'abandonedCalls'
+    | 'takeOver'
+    | 'renewLeases'
+    | 'expireLeases'
+    | 'listCallEvents'
+    | 'getCall'
   >;
   /** The worker's own, so that even this is durable while the store fails. */
   ledger: Pick<Ledger, 'append'>;
   /** From `spoolDir(DATA_DIR)`. */
   spoolDir: string;
+  /**
+   * Whether a process that lives has this call; `true` where that cannot be known, and only the
+   * end of the lease will tell: with other machines on the same store.
+   */
+  isHeld: (callId: string) => Promise<boolean>;
   /** Removes the ghost participant and the room; a room that is gone is a success. */
   releaseRoom: (call: CallRecord, signal: AbortSignal) => Promise<void>;
   /** (Default: 5 s) */
@@ -102,6 +113,18 @@ export class Sweeper {
         this.#again = false;
         this.sweepSoon();
       });
+  }
+
+  /**
+   * Ends this call now and not when its lease runs out, unless somebody has it. For whoever sees from
+   * outside that nobody is there: the room is finished, or a worker has just started.
+   */
+  async endUnheld({ id, lease }: Pick<CallRecord, 'id' | 'lease'>): Promise<boolean> {
+    if (this.#busy.has(id)) return true;
+    if (await this.#options.isHeld(id)) return false;
+    await this.#options.store.expireLeases([{ callId: id, lease }]);
+    this.sweepSoon();
+    return true;
   }
 
   /** Stops between two steps; calls in hand are left abandoned, for the next worker. */

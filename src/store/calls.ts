@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { idFloor } from '../ids.ts';
 import { callFromRow } from './call_row.ts';
 import type { Tables } from './schema.ts';
 import type { CallRecord } from './store.ts';
@@ -16,6 +17,22 @@ export async function listCalls(
   let select = db.selectFrom('calls').selectAll().orderBy('id', 'desc').limit(query.limit);
   if (query.before !== undefined) select = select.where('id', '<', query.before);
   return (await select.execute()).map(callFromRow);
+}
+
+/** The name of a room has no index: ids sort by time, and what was since is one short range of them. */
+export async function callsOfRoom(
+  db: Kysely<Tables>,
+  room: string,
+  since: number,
+): Promise<CallRecord[]> {
+  const rows = await db
+    .selectFrom('calls')
+    .selectAll()
+    .where('id', '>=', idFloor('call', since))
+    .where('room', '=', room)
+    .orderBy('id', 'desc')
+    .execute();
+  return rows.map(callFromRow);
 }
 
 /** Anonymous callers are not one caller: `null` counts nothing. */

@@ -13,6 +13,7 @@ const METHODS: Record<StoreMethod, true> = {
   takeOver: true,
   getCall: true,
   listCalls: true,
+  callsOfRoom: true,
   countLiveCalls: true,
   listCallEvents: true,
   eventsAfter: true,

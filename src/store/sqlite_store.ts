@@ -3,7 +3,7 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import { CallwireError } from '../errors.ts';
 import * as apiKeys from './api_keys.ts';
 import { appendBatch } from './append.ts';
-import { countLiveCalls, getCall, listCalls } from './calls.ts';
+import { callsOfRoom, countLiveCalls, getCall, listCalls } from './calls.ts';
 import { claimJobs, nextDueAt, releaseClaims } from './claims.ts';
 import {
   addContactEntry,
@@ -124,6 +124,9 @@ class SqliteStore implements Store {
   getCall: Store['getCall'] = (callId) => this.#read((db) => getCall(db, callId));
 
   listCalls: Store['listCalls'] = (query) => this.#read((db) => listCalls(db, query));
+
+  callsOfRoom: Store['callsOfRoom'] = (room, since) =>
+    this.#read((db) => callsOfRoom(db, room, since));
 
   countLiveCalls: Store['countLiveCalls'] = (from) => this.#read((db) => countLiveCalls(db, from));
 

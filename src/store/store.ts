@@ -143,6 +143,11 @@ export interface JobDraft {
 export interface CallStore {
   getCall(callId: string): Promise<CallRecord | null>;
   listCalls(query: { limit: number; before?: string }): Promise<CallRecord[]>;
+  /**
+   * The calls in rooms of this name since `since` (milliseconds, by the clock of those who opened
+   * them), newest first.
+   */
+  callsOfRoom(room: string, since: number): Promise<CallRecord[]>;
   /** How many calls of this number have not ended. `null` counts nothing. */
   countLiveCalls(from: string | null): Promise<number>;
   /** The events of a call in the order of their sequence; transcripts carry their own. */

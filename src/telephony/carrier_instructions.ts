@@ -111,8 +111,12 @@ function whereIs({
   livekitUrl,
   localLivekitPort,
 }: Omit<LiveKitPlace, 'localSipPort'>): 'cloud' | 'local' | 'own' {
-  const { hostname, port } = new URL(livekitUrl);
-  if (hostname.endsWith('.livekit.cloud')) return 'cloud';
-  const loopback = ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
-  return loopback && Number(port) === localLivekitPort ? 'local' : 'own';
+  if (new URL(livekitUrl).hostname.endsWith('.livekit.cloud')) return 'cloud';
+  return isLocalLivekit(livekitUrl, localLivekitPort) ? 'local' : 'own';
+}
+
+/** Whether this is the LiveKit of the local stack. */
+export function isLocalLivekit(url: string, localPort: number): boolean {
+  const { hostname, port } = new URL(url);
+  return ['127.0.0.1', 'localhost', '[::1]'].includes(hostname) && Number(port) === localPort;
 }

@@ -22,8 +22,11 @@ export interface SipCaller {
 
 const HEADER_PREFIX = 'sip.h.';
 
-export function readSipCaller(participant: RemoteParticipant): SipCaller {
-  const attributes = participant.attributes;
+/** From a participant in the room, or as LiveKit's API and webhooks show it. */
+export function readSipCaller({
+  identity,
+  attributes,
+}: Pick<RemoteParticipant, 'identity' | 'attributes'>): SipCaller {
   const dialled = attributes['sip.trunkPhoneNumber'] ?? '';
   const to = toE164(dialled);
   const headers: Record<string, string> = {};
@@ -31,7 +34,7 @@ export function readSipCaller(participant: RemoteParticipant): SipCaller {
     if (key.startsWith(HEADER_PREFIX)) headers[key.slice(HEADER_PREFIX.length)] = value;
   }
   return {
-    identity: participant.identity,
+    identity,
     from: toE164(attributes['sip.phoneNumber'] ?? '', { near: to }),
     to: to ?? dialled,
     sipCallId: attributes['sip.callID'] ?? null,

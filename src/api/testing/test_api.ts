@@ -11,6 +11,7 @@ import { eventComposer } from '../../events/composer.ts';
 import type { ApiScope } from '../../store/endpoint_store.ts';
 import { openSqliteStore } from '../../store/sqlite_store.ts';
 import type { Store } from '../../store/store.ts';
+import { livekitWebhookReader, type RoomNotice } from '../../telephony/livekit_webhook.ts';
 import type { ApiApp } from '../api_app.ts';
 import { newApiKey } from '../api_key.ts';
 import type { ApiOptions } from '../api_options.ts';
@@ -21,6 +22,9 @@ import { buildApi } from '../server.ts';
 /** Made up; the environment's. */
 export const API_KEY = 'a-made-up-key-of-the-environment';
 
+/** Made up; what LiveKit signs its webhooks with. */
+export const LIVEKIT = { apiKey: 'APItest', apiSecret: 'a-made-up-secret-of-enough-characters' };
+
 export interface TestApi {
   app: ApiApp;
   options: ApiOptions;
@@ -28,6 +32,8 @@ export interface TestApi {
   secrets: SecretBox;
   /** What was logged, as JSON lines. */
   logged: string[];
+  /** What LiveKit's webhooks told. */
+  noticed: RoomNotice[];
   /** With the environment's key, unless told otherwise (`null`: none). */
   request(
     method: InjectOptions['method'],
@@ -48,6 +54,7 @@ export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<Test
   });
   const secrets = createSecretBox({ current: randomBytes(32), previous: [] });
   const logged: string[] = [];
+  const noticed: RoomNotice[] = [];
   const options: ApiOptions = {
     store,
     secrets,
@@ -57,6 +64,10 @@ export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<Test
       throw new CallwireError('DELIVERY_ADDRESS_REFUSED', 'The host is a private address.');
     },
     readiness: [databaseCheck(store, () => null), deliveriesCheck(store)],
+    livekitWebhooks: {
+      read: livekitWebhookReader(LIVEKIT),
+      take: (notice) => void noticed.push(notice),
+    },
     metrics: createMetrics({ store, liveCalls: () => 3 }),
     log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
     apiKey: API_KEY,
@@ -79,12 +90,13 @@ export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<Test
     store,
     secrets,
     logged,
+    noticed,
     request: async (method, url, { body, key = API_KEY, headers = {} } = {}) => {
       const answer = await app.inject({
         ...(method && { method }),
         url,
         headers: { ...(key !== null && { authorization: `Bearer ${key}` }), ...headers },
-        ...(body !== undefined && { payload: body as object }),
+        ...(body !== undefined && { payload: body as object | string }),
       });
       const isJson = String(answer.headers['content-type']).includes('json');
       return {

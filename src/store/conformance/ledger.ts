@@ -235,6 +235,28 @@ export function ledgerConformance(t: StoreUnderTest): void {
       expect([...page, ...rest].map(({ id }) => id)).toEqual(ids.reverse());
     });
 
+    it('finds the calls of a room since a time, newest first, ended or not', async () => {
+      const open = (room: string) => t.openCall({ id: newId('call', ++t.now), room, time: t.now });
+      await open('room-1');
+      t.now += 1_000;
+      const since = t.now + 1;
+      const [ended, other, last] = [
+        await open('room-1'),
+        await open('room-2'),
+        await open('room-1'),
+      ];
+      await t.append({ callId: ended, lease: 1, events: [endedEvent()] });
+      const found = await t.store.callsOfRoom('room-1', since);
+      expect(found.map(({ id, state }) => [id, state])).toEqual([
+        [last, 'ringing'],
+        [ended, 'ended'],
+      ]);
+      expect((await t.store.callsOfRoom('room-1', 0)).length).toBe(3);
+      expect((await t.store.callsOfRoom('room-2', since)).map(({ id }) => id)).toEqual([other]);
+      expect(await t.store.callsOfRoom('room', since)).toEqual([]);
+      expect(await t.store.callsOfRoom('room-1', t.now + 1)).toEqual([]);
+    });
+
     it('counts the live calls of a number, and no anonymous ones', async () => {
       const from = '+15550100001';
       const ended = await t.openCall({ from });
