@@ -26,6 +26,7 @@ import { deliveryRoutes } from './routes/deliveries.ts';
 import { documentationRoutes } from './routes/documentation.ts';
 import { eventRoutes } from './routes/events.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { suppressionRoutes } from './routes/suppressions.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
 /** For a request to arrive, body and all. */
@@ -129,6 +130,7 @@ function versionOne(app: ApiApp, options: ApiOptions): void {
   automationTriggerRoutes(app, options);
   deliveryRoutes(app, options);
   contactRoutes(app, options);
+  suppressionRoutes(app, options);
   agentRoutes(app, options);
 }
 

@@ -77,6 +77,23 @@ describe('at acceptance', () => {
     });
   });
 
+  it('takes the number as it was written', async () => {
+    const { subject, asked } = gate();
+    const request = {
+      apiKeyId: 'key_1',
+      consent: { known: true, recorded: false },
+      scheduledFor: null,
+    };
+    const { to, decision } = await subject.atAcceptance({ ...request, to: ' +1 (212) 555-0100 ' });
+    expect([to, asked[0]?.to, decision.allowed]).toEqual([NUMBER, NUMBER, true]);
+    const odd = await subject.atAcceptance({ ...request, to: '911' });
+    expect(odd.decision.reasons).toContainEqual({
+      rule: 'number',
+      allowed: false,
+      reason: 'emergency',
+    });
+  });
+
   it('judges the hours for the scheduled time, and for now where that has passed', async () => {
     expect((await accepted(gate({ now: NIGHT }))).decision.allowed).toBe(false);
     expect((await accepted(gate({ now: NIGHT }), AT)).decision.allowed).toBe(true);

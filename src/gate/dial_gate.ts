@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import type { CallGuard } from '../store/outbound_store.ts';
 import type { CallRecord, Store } from '../store/store.ts';
+import { callableNumber } from './callable_number.ts';
 import { type CallFacts, type Consent, type Decision, decide, type GateRules } from './decision.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 const MICRO = 1_000_000;
 
 export interface AcceptanceRequest {
-  /** E.164, as `callableNumber` gives it. */
+  /** As the client wrote it. */
   to: string;
   apiKeyId: string;
   consent: Consent;
@@ -47,13 +48,16 @@ export class DialGate {
     this.#clock = clock;
   }
 
-  /** `decision` is to be kept as the call's `gate.acceptance`. */
-  async atAcceptance({
-    to,
-    apiKeyId,
-    consent,
-    scheduledFor,
-  }: AcceptanceRequest): Promise<{ decision: Decision; guard: CallGuard }> {
+  /**
+   * `decision` is to be kept as the call's `gate.acceptance`; where it allows the call, `to` is the
+   * number's E.164.
+   */
+  async atAcceptance(
+    request: AcceptanceRequest,
+  ): Promise<{ to: string; decision: Decision; guard: CallGuard }> {
+    const { apiKeyId, consent, scheduledFor } = request;
+    const number = callableNumber(request.to);
+    const to = number.ok ? number.e164 : request.to;
     const now = this.#clock();
     const since = now - DAY_MS;
     const known = await this.#store.gateFacts({ to, apiKeyId, since });
@@ -67,7 +71,7 @@ export class DialGate {
       now,
       callAt: Math.max(now, scheduledFor ?? now),
     };
-    return { decision: decide(facts, this.#rules), guard: this.#guard(since) };
+    return { to, decision: decide(facts, this.#rules), guard: this.#guard(since) };
   }
 
   /**

@@ -62,7 +62,7 @@ const NUMBER_MESSAGES: Record<UncallableReason, string> = {
   satellite: 'Satellite numbers are not called.',
 };
 
-/** For a number that cannot even be looked up. */
+/** Of a number by itself, where no decision is made. */
 export function refusalOfNumber(reason: UncallableReason): Refusal {
   return { code: 'invalid_number', message: NUMBER_MESSAGES[reason], details: { reason } };
 }
