@@ -117,13 +117,14 @@ function hoursReason(to: string, window: CallingWindow | null, callAt: number): 
   if (window === null) {
     return { rule: 'calling_hours', allowed: true, window: 'off', judgedFor };
   }
-  const { nextAllowedAt, ...judgement } = judgeHours(to, window, callAt);
+  const { allowed, nextAllowedAt, ...judgement } = judgeHours(to, window, callAt);
   return {
     rule: 'calling_hours',
+    allowed,
     window: formatCallingWindow(window),
     judgedFor,
     ...judgement,
-    ...(!judgement.allowed && {
+    ...(!allowed && {
       nextAllowedAt: nextAllowedAt === null ? null : iso(nextAllowedAt),
     }),
   };
