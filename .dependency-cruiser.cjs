@@ -2,7 +2,7 @@
 const layers = [
   ['agent', 'sim', 'bench'],
   ['src/api', 'src/ingest', 'src/call'],
-  ['src/tools', 'src/crm', 'src/telephony'],
+  ['src/tools', 'src/crm', 'src/telephony', 'src/gate'],
   ['src/delivery'],
   ['src/ledger', 'src/events'],
   ['src/store'],

@@ -1,19 +1,16 @@
-import { resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
-import { type CountryCode, isSupportedCountry } from 'libphonenumber-js/min';
+import { Command } from 'commander';
+import type { CountryCode } from 'libphonenumber-js/min';
 import { loadSettings } from '../src/config/settings.ts';
 import { importContactsCsv } from '../src/crm/contacts_csv.ts';
 import { isCallwireError } from '../src/errors.ts';
 import { openAdminStore } from '../src/ledger/admin_store.ts';
 import type { Store } from '../src/store/store.ts';
+import { count, country, runCsvImport } from './csv_import.ts';
 
 /*
  * npm run contacts import file.csv -- --country US
  * npm run contacts list -- --search quinn
  */
-
-/** Without a terminal to draw on, a line of progress per so many contacts. */
-const PROGRESS_STEP = 10_000;
 
 const program = new Command('contacts')
   .description('The contacts of the built-in CRM. Works with and without a running worker.')
@@ -43,33 +40,16 @@ program
 
 await program.parseAsync();
 
-async function importFile(path: string, country: CountryCode | undefined): Promise<void> {
-  const interrupted = new AbortController();
-  // Once: a second Ctrl-C ends the process as usual.
-  process.once('SIGINT', () => interrupted.abort());
-  let stored = 0;
-  try {
-    const { created, updated, bad } = await withStore((store) =>
-      importContactsCsv({
-        // npm runs scripts in the project's folder and says here where it was called.
-        path: resolve(process.env.INIT_CWD ?? '.', path),
-        store,
-        country,
-        signal: interrupted.signal,
-        onBadRow: ({ line, reason }) => say(`line ${line} ${reason}`),
-        onProgress: (rows) => {
-          showProgress(rows, stored);
-          stored = rows;
-        },
+async function importFile(file: string, country: CountryCode | undefined): Promise<void> {
+  await runCsvImport({
+    file,
+    noun: 'contacts',
+    run: (given) =>
+      withStore(async (store) => {
+        const { created, updated, bad } = await importContactsCsv({ ...given, store, country });
+        return { bad, told: `${created} created, ${updated} updated, ${bad} bad` };
       }),
-    );
-    say(`${created} created, ${updated} updated, ${bad} bad`);
-    if (bad > 0) process.exitCode = 1;
-  } catch (error) {
-    if (!interrupted.signal.aborted) throw error;
-    say(`stopped after ${stored} contacts; importing the file again does no harm`);
-    process.exitCode = 130;
-  }
+  });
 }
 
 async function list(
@@ -110,30 +90,10 @@ async function report(command: () => Promise<void>): Promise<void> {
 
 /** To stderr, so that `list` can be piped. */
 function say(line: string): void {
-  const clear = process.stderr.isTTY ? '\r\u001b[K' : '';
-  process.stderr.write(`${clear}${line}\n`);
-}
-
-function showProgress(rows: number, before: number): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r${rows} contacts …`);
-  else if (Math.floor(rows / PROGRESS_STEP) > Math.floor(before / PROGRESS_STEP)) {
-    say(`${rows} contacts …`);
-  }
+  process.stderr.write(`${line}\n`);
 }
 
 /** A name may hold what steers a terminal. */
 function printable(text: string): string {
   return text.replaceAll(/\p{C}/gu, ' ');
-}
-
-function country(code: string): CountryCode {
-  const upper = code.toUpperCase();
-  if (isSupportedCountry(upper)) return upper;
-  throw new InvalidArgumentError('Use the two letters of a country: US, DE, GB, …');
-}
-
-function count(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number > 0 && number <= 1_000) return number;
-  throw new InvalidArgumentError('Use a whole number from 1 to 1000.');
 }

@@ -5,14 +5,39 @@
 export const API_ERRORS = {
   invalid_request: { status: 400, when: 'The request is not what the description asks for.' },
   unauthorized: { status: 401, when: 'No key, an unknown one, or one that was revoked.' },
+  insufficient_balance: {
+    status: 402,
+    when: 'The calls of the last 24 hours have cost as much as they may (SPEND_CAP_USD_PER_DAY).',
+  },
   forbidden: { status: 403, when: 'The key does not have the scope that this needs.' },
-  public_api_disabled: { status: 403, when: '`/api/v1/public` is switched off (PUBLIC_API).' },
+  public_api_disabled: {
+    status: 403,
+    when: '`/api/v1/public` and all dialling are switched off (PUBLIC_API).',
+  },
   not_found: { status: 404, when: 'There is nothing of that name.' },
   method_not_allowed: { status: 405, when: 'The path exists, the method does not; see `Allow`.' },
   call_not_ended: { status: 409, when: 'Only the content of a call that has ended is deleted.' },
+  idempotency_conflict: {
+    status: 409,
+    when: 'The idempotency key has made a call of another body.',
+  },
   redacted: { status: 410, when: 'What was asked for has been deleted for good.' },
   payload_too_large: { status: 413, when: 'The body is too large.' },
   unsupported_media_type: { status: 415, when: 'Bodies are `application/json`.' },
+  invalid_number: { status: 422, when: 'This is no number that is called; `details.reason`.' },
+  suppressed: { status: 422, when: 'The number is on the suppression list.' },
+  consent_required: {
+    status: 422,
+    when: 'Nobody is called who has not agreed: `knownConsent` or `consentRecordId`.',
+  },
+  cap_reached: {
+    status: 422,
+    when: 'The number or the key has had its calls of the last 24 hours; `details.rule`.',
+  },
+  outside_calling_hours: {
+    status: 422,
+    when: 'Not at this hour where the phone is: `details.nextAllowedAt`, or null.',
+  },
   rate_limited: { status: 429, when: 'Too many requests with this key; see `Retry-After`.' },
   internal_error: { status: 500, when: 'Our fault; the log has more under the request’s id.' },
   unavailable: { status: 503, when: 'Not possible at the moment: try again.' },

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { SecretBox } from '../config/secret_box.ts';
 import type { ApiKeyStore, EndpointStore, RetentionStore } from '../store/endpoint_store.ts';
 import type { CallStore, ContactStore, DeliveryStore, JobStore } from '../store/store.ts';
+import type { SuppressionStore } from '../store/suppression_store.ts';
 import type { RoomNotice, WebhookReader } from '../telephony/livekit_webhook.ts';
 import type { Metrics } from './metrics.ts';
 import type { ReadinessCheck } from './readiness.ts';
@@ -16,6 +17,7 @@ export type ApiStore = Omit<CallStore, 'countLiveCalls' | 'listFacts' | 'callsOf
     ContactStore,
     'getContact' | 'listContacts' | 'saveContact' | 'updateContact' | 'deleteContact'
   > &
+  Omit<SuppressionStore, 'importSuppressions'> &
   Pick<JobStore, 'nextDueAt'>;
 
 /** An agent as the API shows it; `Profile` fits. */

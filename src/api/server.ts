@@ -27,6 +27,7 @@ import { documentationRoutes } from './routes/documentation.ts';
 import { eventRoutes } from './routes/events.ts';
 import { livekitWebhookRoutes } from './routes/livekit_webhook.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { suppressionRoutes } from './routes/suppressions.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
 /** For a request to arrive, body and all. */
@@ -134,6 +135,7 @@ function versionOne(app: ApiApp, options: ApiOptions): void {
   automationTriggerRoutes(app, options);
   deliveryRoutes(app, options);
   contactRoutes(app, options);
+  suppressionRoutes(app, options);
   agentRoutes(app, options);
 }
 

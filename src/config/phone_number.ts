@@ -1,4 +1,4 @@
-import parsePhoneNumber, { type PhoneNumber } from 'libphonenumber-js/min';
+import parsePhoneNumber, { type CountryCode, type PhoneNumber } from 'libphonenumber-js/min';
 
 /** "UNAVAILABLE" on a telephone keypad: sent for withheld numbers, and possible in China's plan. */
 const KEYPAD_UNAVAILABLE = '+86282452253';
@@ -22,6 +22,15 @@ export function toE164(text: string, { near }: { near?: string | null } = {}): s
   }
   if (!/^[1-9]\d{10,14}$/.test(number)) return null;
   return possible(parsePhoneNumber(`+${number}`, { extract: false }));
+}
+
+/**
+ * A number out of a list that people keep, where those without a country code are numbers of
+ * `country`, if one is given.
+ */
+export function toE164In(country: CountryCode | undefined, text: string): string | null {
+  if (country === undefined || text.trim().startsWith('+')) return toE164(text);
+  return possible(parsePhoneNumber(text.trim(), { defaultCountry: country, extract: false }));
 }
 
 function possible(number: PhoneNumber | undefined): string | null {

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { type CallingWindow, parseCallingWindow } from './calling_window.ts';
 import { parseDuration } from './duration.ts';
 import { parseEncryptionKey } from './encryption_key.ts';
 import { toE164 } from './phone_number.ts';
@@ -196,6 +197,16 @@ export const retrySchedule = list((entry) => {
   const ms = parseDuration(entry);
   return ms !== null && ms > 0 && ms <= MAX_RETRY_WAIT_MS ? ms : null;
 }, 'must be a wait of up to 30d, such as 10s, 2m or 5h');
+
+/** Hours of the day; `null` for `off`, any hour. */
+export const callingWindow = reading<CallingWindow | null>((text) => {
+  if (text.toLowerCase() === 'off') return { value: null };
+  const window = parseCallingWindow(text);
+  if (window) return { value: window };
+  return {
+    problem: 'must be off or two different times of the day from 00:00 to 24:00: 08:00-21:00',
+  };
+});
 
 /** Two ports as `from-to`. */
 export const portPair = reading((pair) => {

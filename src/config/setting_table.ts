@@ -26,6 +26,7 @@ export const SETTING_GROUPS = [
   'Webhooks',
   'HTTP API',
   'Agents and calls',
+  'Outbound calls',
   'SIP trunk',
   'Storage and logs',
   'Local stack',
@@ -229,7 +230,7 @@ export const SETTINGS = {
   PUBLIC_API: setting({
     group: 'HTTP API',
     meaning:
-      '`off` answers `/api/v1/public/*`, the alias of `/v1/*`, with 403. `/v1/*` itself stays, so a proxy can publish one path and keep the other inside.',
+      '`off` answers `/api/v1/public/*`, the alias of `/v1/*`, with 403, and stops all dialling: no call is accepted, and those that wait end `blocked` when their turn comes. The rest of `/v1/*` stays, so a proxy can publish one path and keep the other inside.',
     schema: read.flag,
     default: 'on',
     example: 'off',
@@ -285,6 +286,53 @@ export const SETTINGS = {
     schema: read.number(0, 86_400),
     defaultMeaning: '`600`; with `dev` `0`',
     example: '120',
+  }),
+
+  CONSENT: setting({
+    group: 'Outbound calls',
+    meaning:
+      '`required` calls only people of whom the request says that they have agreed (`knownConsent`, `consentRecordId`).',
+    schema: read.oneOf(['required', 'off']),
+    default: 'required',
+    example: 'off',
+  }),
+  CALLING_HOURS: setting({
+    group: 'Outbound calls',
+    meaning:
+      'The hours of the day at which people are called, on the clock where their number is at home; a number that may be in several time zones is called when all of them allow it. May go over midnight; `off` allows any hour.',
+    schema: read.callingWindow,
+    default: '08:00-21:00',
+    example: '09:00-20:00',
+  }),
+  DAILY_CALLS: setting({
+    group: 'Outbound calls',
+    meaning: 'How many calls one key of the API may have accepted in any 24 hours.',
+    schema: read.number(0, 10_000_000),
+    default: '200',
+    example: '1000',
+  }),
+  CALLS_PER_NUMBER_PER_DAY: setting({
+    group: 'Outbound calls',
+    meaning: 'How often one number may be called in any 24 hours, by all keys together.',
+    schema: read.number(0, 10_000),
+    default: '3',
+    example: '1',
+  }),
+  SPEND_CAP_USD_PER_DAY: setting({
+    group: 'Outbound calls',
+    meaning:
+      'US dollars: once the calls that ended in the last 24 hours, in both directions, have cost so much, no more are placed.',
+    schema: read.number(0, 1_000_000, { whole: false }),
+    defaultMeaning: 'no cap',
+    example: '50',
+  }),
+  INBOUND_RESERVE: setting({
+    group: 'Outbound calls',
+    meaning:
+      'How many of `MAX_CALLS` are kept for callers. As many as `MAX_CALLS` leave none for outbound calls.',
+    schema: read.number(0, 10_000),
+    default: '2',
+    example: '0',
   }),
 
   SIP_NUMBERS: setting({

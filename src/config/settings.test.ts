@@ -44,6 +44,15 @@ test('nothing has to be set', () => {
       contextBudgetMs: 2_500,
       maxMinutes: 60,
       drainSeconds: 600,
+      inboundReserve: 2,
+    },
+    gate: {
+      dialling: true,
+      consentRequired: true,
+      callingHours: { fromMinute: 480, toMinute: 1_260 },
+      dailyCalls: 200,
+      callsPerNumberPerDay: 3,
+      spendCapUsdPerDay: null,
     },
     sip: {
       numbers: [],
@@ -249,6 +258,45 @@ describe('CRM and events', () => {
     for (const behind of [base64.slice(0, -4), `${base64.slice(0, -1)}*`, `${base64}=`, '']) {
       expect(refusal({ WEBHOOK_SECRET: `whsec_${behind}` }).message).toContain('WEBHOOK_SECRET');
     }
+  });
+});
+
+describe('the dial gate', () => {
+  test('is read as it is written', () => {
+    const { gate, calls } = load({
+      CONSENT: 'off',
+      CALLING_HOURS: '22:00-06:00',
+      DAILY_CALLS: '0',
+      CALLS_PER_NUMBER_PER_DAY: '1',
+      SPEND_CAP_USD_PER_DAY: '12.5',
+      INBOUND_RESERVE: '0',
+    });
+    expect(gate).toEqual({
+      dialling: true,
+      consentRequired: false,
+      callingHours: { fromMinute: 1_320, toMinute: 360 },
+      dailyCalls: 0,
+      callsPerNumberPerDay: 1,
+      spendCapUsdPerDay: 12.5,
+    });
+    expect(calls.inboundReserve).toBe(0);
+    expect(load({ CALLING_HOURS: 'off' }).gate.callingHours).toBeNull();
+  });
+
+  test('PUBLIC_API=off is its kill switch', () => {
+    const { gate, server } = load({ PUBLIC_API: 'off' });
+    expect(gate.dialling).toBe(false);
+    expect(server.publicApi).toBe(false);
+  });
+
+  test.each([
+    ['CONSENT', 'on'],
+    ['CALLING_HOURS', '8-21'],
+    ['CALLING_HOURS', '08:00-08:00'],
+    ['DAILY_CALLS', '-1'],
+    ['SPEND_CAP_USD_PER_DAY', '$5'],
+  ])('%s=%s is refused', (name, value) => {
+    expect(refusal({ [name]: value }).message).toContain(name);
   });
 });
 

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { CallwireError } from '../errors.ts';
+import type { CallingWindow } from './calling_window.ts';
 import { readDotEnv } from './dot_env.ts';
 import { type LivekitKeys, localLivekitKeys } from './livekit_keys.ts';
 import type { SipAddress } from './setting_schemas.ts';
@@ -26,6 +27,21 @@ export interface Settings {
     contextBudgetMs: number;
     maxMinutes: number;
     drainSeconds: number;
+    /** Of `max`, for callers only. */
+    inboundReserve: number;
+  };
+  /** What must hold before a phone is dialled. */
+  gate: {
+    /** `false` stops all dialling. */
+    dialling: boolean;
+    consentRequired: boolean;
+    /** `null` = any hour. */
+    callingHours: CallingWindow | null;
+    /** In any 24 hours. */
+    dailyCalls: number;
+    callsPerNumberPerDay: number;
+    /** `null` = no cap. */
+    spendCapUsdPerDay: number | null;
   };
   sip: {
     /** E.164. */
@@ -132,6 +148,15 @@ export function loadSettings({
       contextBudgetMs: values.CONTEXT_BUDGET_MS,
       maxMinutes: values.MAX_CALL_MINUTES,
       drainSeconds: values.DRAIN_SECONDS ?? (mode === 'dev' ? 0 : 600),
+      inboundReserve: values.INBOUND_RESERVE,
+    },
+    gate: {
+      dialling: values.PUBLIC_API,
+      consentRequired: values.CONSENT === 'required',
+      callingHours: values.CALLING_HOURS,
+      dailyCalls: values.DAILY_CALLS,
+      callsPerNumberPerDay: values.CALLS_PER_NUMBER_PER_DAY,
+      spendCapUsdPerDay: values.SPEND_CAP_USD_PER_DAY ?? null,
     },
     sip: {
       numbers: values.SIP_NUMBERS,

@@ -40,6 +40,16 @@ const ALIASES: Record<KnownField, readonly string[]> = {
 const FIRST_NAME = ['firstname', 'givenname', 'forename'];
 const LAST_NAME = ['lastname', 'familyname', 'surname'];
 
+/** Whether a column of that name holds phone numbers. */
+export function isPhoneColumn(name: string): boolean {
+  return ALIASES.phone.includes(columnKey(name));
+}
+
+/** What is left of a column's name when case, spaces and punctuation do not count. */
+export function columnKey(name: string): string {
+  return name.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '');
+}
+
 /** One row, its phone as it was written. */
 export type ContactRow = ContactInput;
 
@@ -52,7 +62,7 @@ export type ContactRow = ContactInput;
  */
 export function readColumns(names: readonly string[]): (cells: readonly string[]) => ContactRow {
   const titles = names.map((name, index) => name.trim() || `column ${index + 1}`);
-  const keys = names.map((name) => name.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, ''));
+  const keys = names.map(columnKey);
   const columnsOf = (aliases: readonly string[]) =>
     aliases.flatMap((alias) => keys.flatMap((key, index) => (key === alias ? [index] : [])));
   const candidates = {

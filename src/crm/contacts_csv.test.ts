@@ -166,6 +166,6 @@ describe('importing contacts', () => {
       store: { importContacts: () => Promise.reject(new Error('not asked here')) },
       onBadRow: () => {},
     });
-    await expect(importing).rejects.toMatchObject({ code: 'CONTACTS_FILE_UNREADABLE' });
+    await expect(importing).rejects.toMatchObject({ code: 'CSV_FILE_UNREADABLE' });
   });
 });

@@ -1,6 +1,6 @@
 import { type CsvError, type InfoRecord, parse } from 'csv-parse';
-import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js/min';
-import { toE164 } from '../config/phone_number.ts';
+import type { CountryCode } from 'libphonenumber-js/min';
+import { toE164In } from '../config/phone_number.ts';
 import { CallwireError } from '../errors.ts';
 import type { ContactInput, ContactStore } from '../store/store.ts';
 import { readColumns } from './contact_columns.ts';
@@ -38,7 +38,7 @@ export interface ImportSummary {
 /**
  * Reads contacts from a CSV file into the built-in CRM, in batches and with constant memory. A bad
  * row is reported and left out; the others are imported. Contacts with a known phone are updated.
- * Rejects with `CONTACTS_FILE_UNREADABLE`, `CONTACTS_FILE_EMPTY` and `CONTACTS_NO_PHONE_COLUMN`
+ * Rejects with `CSV_FILE_UNREADABLE`, `CONTACTS_FILE_EMPTY` and `CONTACTS_NO_PHONE_COLUMN`
  * before anything is stored; importing a file again after any other end does no harm.
  */
 export async function importContactsCsv(options: ContactsImport): Promise<ImportSummary> {
@@ -137,15 +137,9 @@ function judge(
     return { reason: 'is not UTF-8: save the file as "CSV UTF-8"' };
   }
   if (row.phone === '') return { reason: 'has no phone number' };
-  const phone = readPhone(row.phone, country);
+  const phone = toE164In(country, row.phone);
   if (phone !== null) return { contact: { ...row, phone } };
   return row.phone.startsWith('+') || country !== undefined
     ? { reason: 'has no possible phone number' }
     : { reason: 'has a phone number without a country code: write +…, or give --country' };
-}
-
-function readPhone(text: string, country: CountryCode | undefined): string | null {
-  if (country === undefined || text.startsWith('+')) return toE164(text);
-  const number = parsePhoneNumberFromString(text, { defaultCountry: country, extract: false });
-  return number?.isPossible() ? number.number : null;
 }

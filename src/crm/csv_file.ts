@@ -20,7 +20,7 @@ export interface CsvFile {
  *
  * The delimiter is judged by the line of column names alone. csv-parse can guess it too, but
  * counts whole rows, where a name or an address easily has more spaces and dots than commas.
- * Rejects with `CONTACTS_FILE_UNREADABLE`.
+ * Rejects with `CSV_FILE_UNREADABLE`.
  */
 export async function openCsvFile(path: string): Promise<CsvFile> {
   const head = await readHead(path);
@@ -60,7 +60,7 @@ async function readHead(path: string): Promise<Buffer> {
 
 export function unreadable(error: unknown): CallwireError {
   const reason = error instanceof Error && 'code' in error ? ` (${error.code})` : '';
-  return new CallwireError('CONTACTS_FILE_UNREADABLE', `The file cannot be read${reason}.`, {
+  return new CallwireError('CSV_FILE_UNREADABLE', `The file cannot be read${reason}.`, {
     remedy: 'Check its path and that you may read it.',
     cause: error,
   });

@@ -17,6 +17,7 @@ export async function gateFacts(
   return {
     suppressed: await isSuppressed(db, query.to),
     callsToNumber: await callsToNumber(db, query.to, query.since),
+    dialledToNumber: await dialledToNumber(db, query.to, query.since),
     callsByKey: query.apiKeyId === null ? 0 : await callsByKey(db, query.apiKeyId, query.since),
     spentMicrousd: await spentMicrousd(db, query.since),
   };
@@ -152,6 +153,18 @@ async function callsToNumber(db: Kysely<Tables>, to: string, since: number): Pro
     select count(*) as count from calls
       where direction = 'outbound' and to_number = ${to} and created_at >= ${since}
         and end_reason is not 'blocked'
+  `.execute(db);
+  return rows[0]?.count ?? 0;
+}
+
+/** Its `call.started` is committed before the phone rings. */
+async function dialledToNumber(db: Kysely<Tables>, to: string, since: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*) as count from calls
+      where direction = 'outbound' and to_number = ${to} and exists (
+        select 1 from events
+          where call_id = calls.id and type = 'call.started' and time >= ${since}
+      )
   `.execute(db);
   return rows[0]?.count ?? 0;
 }

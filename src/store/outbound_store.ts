@@ -41,6 +41,8 @@ export interface GateFacts {
   suppressed: boolean;
   /** Calls to the number that were accepted since then and did not end `blocked`. */
   callsToNumber: number;
+  /** Calls to the number that somebody has begun to dial since then, whenever they were accepted. */
+  dialledToNumber: number;
   callsByKey: number;
   spentMicrousd: number;
 }

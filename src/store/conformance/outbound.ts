@@ -111,10 +111,24 @@ export function outboundConformance(t: StoreUnderTest): void {
       expect(await facts(START)).toEqual({
         suppressed: false,
         callsToNumber: 1,
+        dialledToNumber: 0,
         callsByKey: 1,
         spentMicrousd: 0,
       });
       expect(await facts(START + 1)).toMatchObject({ callsToNumber: 0, callsByKey: 0 });
+    });
+
+    it('counts the calls that were dialled by when that was', async () => {
+      const { id } = await accept();
+      await accept();
+      t.now += 90_000_000;
+      const started = { ...event('call.started'), time: t.now };
+      await t.store.takeForDialling(id, 30_000);
+      await t.append({ callId: id, lease: 2, events: [started] });
+      const dialled = async (since: number) =>
+        await t.store.gateFacts({ to: '+15550100009', apiKeyId: null, since });
+      expect(await dialled(t.now)).toMatchObject({ callsToNumber: 0, dialledToNumber: 1 });
+      expect(await dialled(t.now + 1)).toMatchObject({ dialledToNumber: 0 });
     });
 
     it('adds up what calls have cost', async () => {

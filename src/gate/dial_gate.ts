@@ -1,0 +1,145 @@
+import { z } from 'zod';
+import type { CallGuard } from '../store/outbound_store.ts';
+import type { CallRecord, Store } from '../store/store.ts';
+import { callableNumber } from './callable_number.ts';
+import { type CallFacts, type Consent, type Decision, decide, type GateRules } from './decision.ts';
+
+const DAY_MS = 24 * 60 * 60_000;
+const MICRO = 1_000_000;
+
+export interface AcceptanceRequest {
+  /** As the client wrote it. */
+  to: string;
+  apiKeyId: string;
+  consent: Consent;
+  /** Milliseconds; `null` = at once. */
+  scheduledFor: number | null;
+}
+
+/** What the gate says when a call is about to be dialled; `record` is kept as `gate.dialling`. */
+export type DiallingVerdict = Verdict & { record: Decision };
+
+type Verdict =
+  | { verdict: 'dial' }
+  /** Only the hours are against it; milliseconds. */
+  | { verdict: 'wait'; until: number }
+  | { verdict: 'block' };
+
+export interface DialGateOptions {
+  store: Pick<Store, 'gateFacts'>;
+  rules: GateRules;
+  clock?: () => number;
+}
+
+/**
+ * The dial gate: judges a call when it is accepted, and again when it is to be dialled, by the rules
+ * of `decision.ts` and what the store knows by then. What must hold whatever else happens at the
+ * same time is judged once more inside the store's transactions: suppression, caps and spending by
+ * the guard of the acceptance, suppression again by the append that begins to dial.
+ */
+export class DialGate {
+  readonly #store: Pick<Store, 'gateFacts'>;
+  readonly #rules: GateRules;
+  readonly #clock: () => number;
+
+  constructor({ store, rules, clock = Date.now }: DialGateOptions) {
+    this.#store = store;
+    this.#rules = rules;
+    this.#clock = clock;
+  }
+
+  /**
+   * `decision` is to be kept as the call's `gate.acceptance`; where it allows the call, `to` is the
+   * number's E.164.
+   */
+  async atAcceptance(
+    request: AcceptanceRequest,
+  ): Promise<{ to: string; decision: Decision; guard: CallGuard }> {
+    const { apiKeyId, consent, scheduledFor } = request;
+    const number = callableNumber(request.to);
+    const to = number.ok ? number.e164 : request.to;
+    const now = this.#clock();
+    const since = now - DAY_MS;
+    const known = await this.#store.gateFacts({ to, apiKeyId, since });
+    const facts: CallFacts = {
+      to,
+      consent,
+      suppressed: known.suppressed,
+      callsToNumberInLast24h: known.callsToNumber,
+      callsByKeyInLast24h: known.callsByKey,
+      spentUsdInLast24h: known.spentMicrousd / MICRO,
+      now,
+      callAt: Math.max(now, scheduledFor ?? now),
+    };
+    return { to, decision: decide(facts, this.#rules), guard: this.#guard(since) };
+  }
+
+  /**
+   * The number's cap is judged by the calls that were dialled, not by those that were accepted: three
+   * that were accepted on each of three days, all scheduled for the fourth, would pass otherwise. The
+   * key's cap is on what is asked for, so it has been judged at acceptance for good.
+   */
+  async atDialling(call: CallRecord): Promise<DiallingVerdict> {
+    const now = this.#clock();
+    const known = await this.#store.gateFacts({
+      to: call.to,
+      apiKeyId: null,
+      since: now - DAY_MS,
+    });
+    const facts: CallFacts = {
+      to: call.to,
+      consent: consentOf(call),
+      suppressed: known.suppressed,
+      callsToNumberInLast24h: known.dialledToNumber,
+      callsByKeyInLast24h: null,
+      spentUsdInLast24h: known.spentMicrousd / MICRO,
+      now,
+      callAt: now,
+    };
+    const record = decide(facts, this.#rules);
+    return { record, ...verdictOf(record) };
+  }
+
+  #guard(since: number): CallGuard {
+    const { callsPerNumberPerDay, dailyCalls, spendCapUsdPerDay } = this.#rules;
+    return {
+      since,
+      callsToNumber: callsPerNumberPerDay,
+      callsByKey: dailyCalls,
+      spentMicrousd: spendCapUsdPerDay === null ? null : Math.round(spendCapUsdPerDay * MICRO),
+    };
+  }
+}
+
+/** Hours pass, so a call that only they are against waits; whatever else fails blocks it. */
+function verdictOf({ reasons }: Decision): Verdict {
+  const failing = reasons.filter(({ allowed }) => !allowed);
+  const [first] = failing;
+  if (!first) return { verdict: 'dial' };
+  if (failing.length === 1 && first.rule === 'calling_hours' && first.nextAllowedAt) {
+    return { verdict: 'wait', until: Date.parse(first.nextAllowedAt) };
+  }
+  return { verdict: 'block' };
+}
+
+const AcceptedGate = z.object({
+  acceptance: z.object({
+    reasons: z.array(
+      z.object({
+        rule: z.string(),
+        known: z.boolean().nullable().optional(),
+        recorded: z.boolean().optional(),
+      }),
+    ),
+  }),
+});
+
+/** What was said of consent when the call was accepted. */
+function consentOf({ outbound }: CallRecord): Consent {
+  const gate = AcceptedGate.safeParse(outbound?.gate);
+  const said = gate.data?.acceptance.reasons.find(({ rule }) => rule === 'consent');
+  return {
+    known: said?.known ?? null,
+    recorded: said?.recorded ?? outbound?.consentRecordId != null,
+  };
+}
