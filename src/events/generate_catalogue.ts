@@ -141,11 +141,23 @@ const EXAMPLE_CALL = {
   answeredAt: Date.UTC(2026, 2, 1, 10, 0, 2),
   endedAt: Date.UTC(2026, 2, 1, 10, 2, 10),
   endReason: 'caller_hung_up',
-  usage: null,
   apiKeyId: null,
   outbound: null,
   outcome: null,
   costMicrousd: null,
+  usage: {
+    model: 'gpt-realtime',
+    inputTokens: 14_200,
+    inputTextTokens: 8_600,
+    inputAudioTokens: 5_600,
+    inputCachedTokens: 9_300,
+    inputCachedTextTokens: 6_100,
+    inputCachedAudioTokens: 3_200,
+    outputTokens: 1_720,
+    outputTextTokens: 380,
+    outputAudioTokens: 1_340,
+    transcription: { model: 'gpt-4o-mini-transcribe', inputAudioTokens: 610, outputTokens: 140 },
+  },
 } satisfies CallRecord;
 
 const OUTBOUND_ONLY: ReadonlySet<EventType> = new Set(['call.initiated', 'call.ringing']);
