@@ -27,7 +27,7 @@ function settingsIn(cwd: string, env: Record<string, string> = {}) {
 /** The worker's record and API, without LiveKit and without calls. */
 async function workerIn(folder: string) {
   const settings = settingsIn(folder);
-  const record = await startRecord(settings, { livekit, liveCalls: () => 0 });
+  const record = await startRecord(settings, { livekit, liveCalls: () => 0, profiles });
   const api = await startHttpApi(settings, { record, profiles, livekit });
   let closed: Promise<void> | undefined;
   const close = () => {
@@ -115,7 +115,7 @@ it('an endpoint made over the API gets the events of the worker, signed with its
 it('SERVER=off leaves the API out', async () => {
   const folder = await commandFolder();
   const settings = settingsIn(folder, { SERVER: 'off' });
-  const record = await startRecord(settings, { livekit, liveCalls: () => 0 });
+  const record = await startRecord(settings, { livekit, liveCalls: () => 0, profiles });
   expect(await startHttpApi(settings, { record, profiles, livekit })).toBeNull();
   await record.close();
 });

@@ -50,6 +50,7 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   const record = await startRecord(settings, {
     livekit,
     liveCalls: () => server.activeJobs.length,
+    profiles,
   });
   onChildExit((pid) => record.processExited(pid));
 

@@ -2,6 +2,7 @@ import type { PriceTable } from '../cost/price_table.ts';
 import type { EventComposer } from '../store/event_composer.ts';
 import { callActivityJob } from './call_activity.ts';
 import { EVENTS, isEventType } from './catalogue.ts';
+import { completionJob } from './completion_job.ts';
 import { derivesFromHistory } from './derived_data.ts';
 import { composeEvent, redactedBody } from './envelope.ts';
 
@@ -41,8 +42,8 @@ export function createEventComposer(prices?: PriceTable): EventComposer {
 
     jobsFor({ draft, call, history }) {
       if (draft.type !== 'call.ended') return [];
-      const job = callActivityJob(call, history);
-      return job === null ? [] : [job];
+      const activity = callActivityJob(call, history);
+      return [...(activity === null ? [] : [activity]), completionJob(call)];
     },
   };
 }
