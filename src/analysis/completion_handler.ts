@@ -188,10 +188,26 @@ export class CompletionHandler implements JobHandler {
         status: attempt.status,
         attempts,
         duration_ms: attempt.durationMs,
+        ...remedyFor(attempt),
       },
       'call completed',
     );
   }
+}
+
+/** What the operator can do about a model that answers, and always the same. */
+function remedyFor({ error, status }: AttemptRecord): { remedy?: string } {
+  if (error === 'invalid_request' || status === 401 || status === 403) {
+    return { remedy: 'Check OPENAI_API_KEY.' };
+  }
+  if (error === 'invalid_answer' || (error === 'status' && status !== null && status < 429)) {
+    return {
+      remedy:
+        'Check EXTRACTION_MODEL and OPENAI_BASE_URL: the model has to answer /chat/completions ' +
+        'with structured outputs.',
+    };
+  }
+  return {};
 }
 
 const completionDetail = z.object({

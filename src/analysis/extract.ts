@@ -117,7 +117,7 @@ export class Extractor {
           kind: 'none',
           code: 'status',
           status,
-          response: text.slice(0, MAX_KEPT_CHARACTERS),
+          response: text.replaceAll('\0', '').slice(0, MAX_KEPT_CHARACTERS),
         };
       }
       const said = cut ? null : completion.safeParse(parsedJson(text)).data;
