@@ -2,11 +2,11 @@
 const layers = [
   ['agent', 'sim', 'bench'],
   ['src/api', 'src/ingest', 'src/call'],
-  ['src/tools', 'src/crm', 'src/telephony', 'src/gate'],
+  ['src/tools', 'src/crm', 'src/telephony', 'src/gate', 'src/analysis'],
   ['src/delivery'],
   ['src/ledger', 'src/events'],
   ['src/store'],
-  ['src/config'],
+  ['src/config', 'src/cost'],
 ];
 
 const forbidden = [];

@@ -67,10 +67,20 @@ it('an endpoint made over the API gets the events of the worker, signed with its
   });
 }, 60_000);
 
+it('wrong prices stop the start, before DATA_DIR is touched', async () => {
+  const settings = settingsIn(await commandFolder(), { PRICES_FILE: 'nowhere.json' });
+  const parts = { livekit, liveCalls: () => 0, profiles };
+  await expect(startRecord(settings, parts)).rejects.toMatchObject({
+    code: 'PRICES_INVALID',
+    message: expect.stringContaining('nowhere.json'),
+  });
+  await startRecord({ ...settings, pricesFile: undefined }, parts).then((record) => record.close());
+});
+
 it('SERVER=off leaves the API out', async () => {
   const folder = await commandFolder();
   const settings = settingsIn(folder, { SERVER: 'off' });
-  const record = await startRecord(settings, { livekit, liveCalls: () => 0 });
+  const record = await startRecord(settings, { livekit, liveCalls: () => 0, profiles });
   expect(
     await startHttpApi(settings, { record, profiles, livekit, takeNotice: () => undefined }),
   ).toBeNull();

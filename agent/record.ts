@@ -1,10 +1,15 @@
 import { z } from 'zod';
+import { CompletionHandler } from '../src/analysis/completion_handler.ts';
+import { Extractor } from '../src/analysis/extract.ts';
 import { createMetrics, type Metrics } from '../src/api/metrics.ts';
 import { resealSecrets } from '../src/api/reseal_secrets.ts';
 import { encryptionKeys } from '../src/config/encryption_key.ts';
+import { DEFAULT_EXTRACTION } from '../src/config/extraction_fields.ts';
 import { logger } from '../src/config/log.ts';
+import type { Profiles } from '../src/config/profiles.ts';
 import { createSecretBox, type SecretBox } from '../src/config/secret_box.ts';
 import type { Settings } from '../src/config/settings.ts';
+import { loadPrices } from '../src/cost/price_table.ts';
 import { builtinCrmRequests } from '../src/crm/builtin_requests.ts';
 import { CrmWriteHandler } from '../src/crm/crm_write_handler.ts';
 import { createCrmWriter } from '../src/crm/select_crm.ts';
@@ -61,8 +66,9 @@ export interface RunningRecord {
  */
 export async function startRecord(
   settings: Settings,
-  { livekit, liveCalls }: { livekit: LiveKitApi; liveCalls: () => number },
+  parts: { livekit: LiveKitApi; liveCalls: () => number; profiles: Profiles },
 ): Promise<RunningRecord> {
+  const { livekit, liveCalls, profiles } = parts;
   const { dataDir, defaultEndpoint } = settings;
   const secrets = createSecretBox(encryptionKeys(dataDir, settings.encryption));
   const spools = spoolDir(dataDir);
@@ -72,6 +78,7 @@ export async function startRecord(
     dataDir,
     defaultEndpoint: defaultEndpoint && { perEvent: defaultEndpoint.perEvent },
     endpointDisableAfterMs: settings.delivery.endpointDisableAfterMs,
+    prices: await loadPrices(settings.pricesFile),
     onLost: lost.reject,
   });
   const metrics = createMetrics({ store, liveCalls });
@@ -103,7 +110,7 @@ export async function startRecord(
     });
     host = listening;
     sweeper.start(listening);
-    const deliveries = startDeliveries(settings, { store, secrets, metrics });
+    const deliveries = startDeliveries(settings, { store, secrets, metrics, profiles });
     pruner.start();
     return {
       ledger,
@@ -163,8 +170,9 @@ async function renewSeals(store: Store, secrets: SecretBox): Promise<void> {
 
 function startDeliveries(
   settings: Settings,
-  { store, secrets, metrics }: Pick<RunningRecord, 'store' | 'secrets' | 'metrics'>,
+  parts: Pick<RunningRecord, 'store' | 'secrets' | 'metrics'> & { profiles: Profiles },
 ): { stop(): Promise<void> } {
+  const { store, secrets, metrics, profiles } = parts;
   warnAboutDefaultEndpoint(settings);
   const defaultEndpoint = createDefaultEndpoint(() => settings.defaultEndpoint);
   const madeEndpoint = storedEndpoints({ store, openSecret: secrets.open });
@@ -176,7 +184,9 @@ function startDeliveries(
   const crmWrites = new CrmWriteHandler(createCrmWriter(settings.crm, store));
   const loop = new DeliveryLoop({
     store,
-    handlers: [metrics.counted(webhooks), metrics.counted(crmWrites)],
+    handlers: [webhooks, crmWrites, completions(settings, store, profiles)].map((handler) =>
+      metrics.counted(handler),
+    ),
     schedule: createRetrySchedule({ steps: settings.delivery.retryScheduleMs }),
     log: logger('delivery'),
   });
@@ -187,6 +197,21 @@ function startDeliveries(
       await webhooks.close();
     },
   };
+}
+
+/** What follows a call: extraction, outcome, `call.completed`. */
+function completions(settings: Settings, store: Store, profiles: Profiles): CompletionHandler {
+  const { apiKey, baseUrl, extractionModel } = settings.openai;
+  if (apiKey === undefined) log.warn('no OPENAI_API_KEY: nothing is extracted from transcripts');
+  const fields = new Map(profiles.all.map(({ id, extraction }) => [id, extraction]));
+  return new CompletionHandler({
+    store,
+    extractor:
+      apiKey === undefined ? null : new Extractor({ apiKey, baseUrl, model: extractionModel }),
+    // An agent that is gone by now, or a caller who gave up before one was chosen.
+    fieldsOf: (agentId) => fields.get(agentId) ?? DEFAULT_EXTRACTION,
+    log: logger('analysis'),
+  });
 }
 
 function warnAboutDefaultEndpoint({ defaultEndpoint }: Settings): void {

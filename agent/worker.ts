@@ -52,6 +52,7 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   const record = await startRecord(settings, {
     livekit,
     liveCalls: () => server.activeJobs.length,
+    profiles,
   });
   onChildExit((pid, job) => {
     record.processExited(pid);

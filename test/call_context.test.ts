@@ -116,6 +116,7 @@ on_instructed: "{% if instructed contains 'Grace Hopper' %}You are Grace.{% endi
       'call.started',
       'call.failed',
       'call.ended',
+      'call.completed',
     ]);
     expect(record.one('call.failed')).toMatchObject({
       sip_status: 486,

@@ -57,12 +57,14 @@ ${PATIENT}`,
       'call.started',
       'call.failed',
       'call.ended',
+      'call.completed',
     ]);
     expect(record.one('call.failed')).toMatchObject({
       sip_status: 487,
       reason: 'caller_hung_up',
     });
     expect(record.ended).toMatchObject({ end_reason: 'caller_hung_up', duration_seconds: 0 });
+    expect(record.completed).toMatchObject({ outcome: 'NO_ANSWER', extraction: null });
   });
 
   it('when the caller hangs up at the very answer', async () => {
@@ -252,7 +254,11 @@ describe('a worker whose slots are all taken', () => {
     await first.call.hangUp();
     const records = await wholeRecords(installation, { calls: 2 });
     const missed = records.find(({ ended }) => ended.end_reason === 'no_capacity');
-    expect(missed?.events.map(({ event }) => event)).toEqual(['call.failed', 'call.ended']);
+    expect(missed?.events.map(({ event }) => event)).toEqual([
+      'call.failed',
+      'call.ended',
+      'call.completed',
+    ]);
     expect(missed?.one('call.failed')).toMatchObject({ sip_status: 486, reason: 'no_capacity' });
     expect(missed?.ended).toMatchObject({
       from: '+15550106094',

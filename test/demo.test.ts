@@ -95,6 +95,8 @@ describe('npm run demo', () => {
     expect(output).toMatch(/#3 intent\.recorded +→ POST \/webhooks\/intent ✓ standard ✓ time/);
     expect(output).toContain('BYE: the agent has hung up');
     expect(output).toMatch(/✓ context first +the caller was known \d+ ms before 200 OK/);
+    expect(output).toMatch(/#\d+ call\.completed +→ POST \/webhooks\/call +✓ standard/);
+    expect(output).toMatch(/✓ after the call +CALLBACK: Ada asked how the account stands/);
     expect(output).toMatch(/✓ events +\d+ of \d+ delivered, byte for byte, all 3 signatures/);
     expect(output).not.toContain('✗');
     // Neither colour nor redrawn lines where nobody looks at a terminal.

@@ -8,6 +8,7 @@ export interface WholeRecord {
   /** In the order in which the ledger took them. */
   events: readonly LedgerEvent[];
   ended: LedgerEvent['data'];
+  completed: LedgerEvent['data'];
   /** The one event of this type; fails where there are several. */
   one(type: string): LedgerEvent['data'] | undefined;
   all(type: string): LedgerEvent['data'][];
@@ -22,8 +23,9 @@ export async function forgetEarlierCalls(installation: Installation): Promise<vo
 
 /**
  * Waits for the end of the calls since the last time and checks what must hold for every call,
- * however it went: one `call.ended`, sequences without a gap, every event at the backend with valid
- * signatures and as the ledger has it, no room and no call process left.
+ * however it went: one `call.ended` and behind it one `call.completed`, sequences without a gap, every
+ * event at the backend with valid signatures and as the ledger has it, no room and no call process
+ * left.
  */
 export async function wholeRecords(
   installation: Installation,
@@ -46,11 +48,12 @@ export async function wholeRecords(
     checkNumbers(events);
     await checkDelivered(installation, events);
     const all = (type: string) => events.filter(({ event }) => event === type);
-    expect(all('call.ended')).toHaveLength(1);
+    checkEnd(events);
     records.push({
       callId,
       events,
       ended: all('call.ended')[0]?.data ?? {},
+      completed: all('call.completed')[0]?.data ?? {},
       all: (type) => all(type).map(({ data }) => data),
       one: (type) => {
         expect(all(type).length).toBeLessThanOrEqual(1);
@@ -81,14 +84,21 @@ function groupByCall(events: readonly LedgerEvent[]): Map<string, LedgerEvent[]>
   return calls;
 }
 
-/** Ended, and an answered call's activity has reached the CRM, which is said behind the end. */
+/** Completed, and an answered call's activity has reached the CRM, which is said behind the end. */
 function isComplete(events: readonly LedgerEvent[]): boolean {
   const types = events.map(({ event }) => event);
-  if (!types.includes('call.ended')) return false;
+  if (!types.includes('call.completed')) return false;
   if (!types.includes('call.answered')) return true;
   return events.some(
     ({ event, data }) => event.startsWith('crm.update') && data.operation === 'activity',
   );
+}
+
+function checkEnd(events: readonly LedgerEvent[]): void {
+  const ends = events
+    .map(({ event }) => event)
+    .filter((type) => type === 'call.ended' || type === 'call.completed');
+  expect(ends).toEqual(['call.ended', 'call.completed']);
 }
 
 function checkNumbers(events: readonly LedgerEvent[]): void {

@@ -36,7 +36,7 @@ export async function runningApi(
   env: Record<string, string> = {},
 ): Promise<RunningApi> {
   const settings = settingsIn(folder, env);
-  const record = await startRecord(settings, { livekit, liveCalls: () => 0 });
+  const record = await startRecord(settings, { livekit, liveCalls: () => 0, profiles });
   const api = await startHttpApi(settings, {
     record,
     profiles,

@@ -86,14 +86,14 @@ async function explained(error: unknown, { watch }: Running): Promise<never> {
 }
 
 /**
- * Until the ledger has the end of the call and nothing of it is still to be delivered. Past the
+ * Until the ledger has what came of the call and nothing of it is still to be delivered. Past the
  * limit it is the verdict that says what is missing.
  */
 async function everythingDelivered({ installation, watch }: Running): Promise<void> {
   const { received } = installation.backend;
   const delivered = async () => {
     const call = watch.first;
-    if (!call?.events.some(({ type }) => type === 'call.ended')) return false;
+    if (!call?.events.some(({ type }) => type === 'call.completed')) return false;
     // In this order: what a delivery makes happen is in the ledger when it is no longer waiting.
     const waiting = { callId: call.id, state: 'waiting', limit: 1 } as const;
     if ((await watch.store.listDeliveries(waiting)).length > 0) return false;

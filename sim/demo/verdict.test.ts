@@ -13,6 +13,7 @@ const events = [
   event('call.answered', 2, { context: 'ready' }),
   event('transcript.final', null),
   event('call.ended', 3),
+  event('call.completed', 4, { outcome: 'CALLBACK', extraction: { summary: 'Call back.' } }),
 ];
 const received = events
   .filter(({ sequence }) => sequence !== null)
@@ -56,11 +57,14 @@ describe('the verdict', () => {
   });
 
   it('names each event that is missing, changed, refused or not signed in every way', () => {
-    const [first, second, third] = received;
-    expect(faults({ received: [first!, second!] })).toEqual(['events: call.ended did not arrive']);
-    const changed = [{ ...first!, raw: '{}' }, second!, third!];
+    const [first, second, third, fourth] = received;
+    expect(faults({ received: [first!, second!, fourth!] })).toEqual([
+      'events: call.ended did not arrive',
+    ]);
+    const changed = [{ ...first!, raw: '{}' }, second!, third!, fourth!];
     expect(faults({ received: changed })).toEqual(['events: call.started was changed']);
-    const unsigned = [first!, { ...second!, verified: { ...VALID, plain: false } }, third!];
+    const lacking = { ...second!, verified: { ...VALID, plain: false } };
+    const unsigned = [first!, lacking, third!, fourth!];
     expect(faults({ received: unsigned })).toEqual(['events: call.answered lacked plain']);
     expect(faults({ refused: [{ id: 'evt_call.ended' }] })).toEqual([
       'events: call.ended had a wrong signature',
@@ -71,7 +75,19 @@ describe('the verdict', () => {
     expect(faults({ events: events.slice(1), received })[0]).toContain('ledger: events 2, 3');
     expect(faults({ events: events.slice(0, 3) })).toEqual([
       'ledger: events 1, 2; call.ended 0 times',
+      'after the call: call.completed 0 times',
     ]);
     expect(faults({ tools: [] })).toEqual(['tools: the model has not called end_call']);
+  });
+
+  it('says what came of the call, and wants that behind its end', () => {
+    expect(judge(good).at(-1)).toEqual({
+      ok: true,
+      title: 'after the call',
+      detail: 'CALLBACK: Call back.',
+    });
+    const [ended, completed] = events.slice(3);
+    const swapped = [...events.slice(0, 3), completed!, ended!];
+    expect(faults({ events: swapped }).at(-1)).toContain('stands before call.ended');
   });
 });

@@ -22,7 +22,13 @@ export interface Finding {
 
 /** What Callwire promises about a call, held against what happened. */
 export function judge(evidence: Evidence): Finding[] {
-  return [contextFirst(evidence), sequence(evidence), everyEvent(evidence), tools(evidence)];
+  return [
+    contextFirst(evidence),
+    sequence(evidence),
+    everyEvent(evidence),
+    tools(evidence),
+    completion(evidence),
+  ];
 }
 
 function contextFirst({ answeredAt, context, events }: Evidence): Finding {
@@ -85,4 +91,19 @@ function tools({ tools, expectedTools }: Evidence): Finding {
         ? `the model has not called ${missing.join(', ')}`
         : tools.join(', ') || 'none was needed',
   };
+}
+
+/** What was made of the call when it was over; a real model judges for itself. */
+function completion({ events }: Evidence): Finding {
+  const found = (ok: boolean, detail: string) => ({ ok, title: 'after the call', detail });
+  const types = events.map(({ type }) => type);
+  const completed = events.filter(({ type }) => type === 'call.completed');
+  if (completed.length !== 1) return found(false, `call.completed ${completed.length} times`);
+  if (types.indexOf('call.completed') < types.indexOf('call.ended')) {
+    return found(false, 'call.completed stands before call.ended');
+  }
+  const { data } = JSON.parse(completed[0]?.body ?? '') as {
+    data: { outcome?: string; extraction?: { summary?: string } | null };
+  };
+  return found(true, `${data.outcome}: ${data.extraction?.summary ?? 'nothing was extracted'}`);
 }

@@ -122,6 +122,6 @@ export interface ProtocolError {
   param?: string;
 }
 
-export function serverId(prefix: 'event' | 'sess' | 'item' | 'resp' | 'call'): string {
+export function serverId(prefix: 'event' | 'sess' | 'item' | 'resp' | 'call' | 'chatcmpl'): string {
   return `${prefix}_${randomBytes(10).toString('hex')}`;
 }

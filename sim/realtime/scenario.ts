@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { CallwireError } from '../../src/errors.ts';
+import { type ExtractionStep, extractionScript } from './extraction_script.ts';
 import { checkTemplate } from './template.ts';
 
 /** One thing the model does; a response is a list of them, in order. */
@@ -29,6 +30,8 @@ export interface Scenario {
   onText: readonly (Reply & { contains: string })[];
   onInstructed: Reply;
   hearing: { onsetMs: number };
+  /** What the text model answers after the call, request by request. */
+  extraction: readonly ExtractionStep[];
 }
 
 /** Says what the instructions of the response ask for. */
@@ -120,6 +123,7 @@ const scenario = z
       .preprocess((value) => (value === 'say' ? { say: INSTRUCTED } : value), reply)
       .default(says(INSTRUCTED)),
     hearing: z.strictObject({ onset_ms: z.int().min(20).default(40) }).default({ onset_ms: 40 }),
+    extraction: extractionScript.default([{ kind: 'fill', values: {} }]),
   })
   .transform(
     (fields): Scenario => ({
@@ -130,6 +134,7 @@ const scenario = z
       onText: fields.on_text,
       onInstructed: fields.on_instructed,
       hearing: { onsetMs: fields.hearing.onset_ms },
+      extraction: fields.extraction,
     }),
   );
 

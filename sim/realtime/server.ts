@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { ChatCompletions } from './chat_completions.ts';
 import { espeakVoice } from './espeak_voice.ts';
 import { type Fault, type FaultInput, parseFault } from './faults.ts';
 import { ModelSession } from './model_session.ts';
@@ -32,12 +33,15 @@ export interface RealtimeServerOptions {
 }
 
 /**
- * A stand-in for OpenAI's Realtime API: same protocol, but it says what a scenario tells it, in
- * tones that a test can recognise. One server takes any number of sessions.
+ * A stand-in for OpenAI: the Realtime API, in which it says what a scenario tells it, in tones that a
+ * test can recognise, and the chat completions that are asked for after a call. One server takes any
+ * number of sessions.
  */
 export class RealtimeServer {
   /** One for each connection that became a session, in order. */
   readonly sessions: SessionLog[] = [];
+  /** The text model. */
+  readonly chat: ChatCompletions;
   readonly #http = createServer((request, response) => this.#onRequest(request, response));
   readonly #wss = new WebSocketServer({ noServer: true, maxPayload: 16 * 1024 * 1024 });
   readonly #live = new Map<ModelSession, WebSocket>();
@@ -52,6 +56,7 @@ export class RealtimeServer {
   private constructor(options: RealtimeServerOptions) {
     this.#options = options;
     this.#scenario = parsed(options.scenario);
+    this.chat = new ChatCompletions(this.#scenario.extraction);
     const { voice = 'tones' } = options;
     this.#voice = voice === 'tones' ? toneVoice : voice === 'espeak' ? espeakVoice() : voice;
     this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -72,9 +77,10 @@ export class RealtimeServer {
     return `http://${this.#options.host ?? '127.0.0.1'}:${this.#port}/v1`;
   }
 
-  /** Takes effect for sessions that begin from now on. */
+  /** Takes effect for sessions that begin, and completions that are asked for, from now on. */
   setScenario(scenario: Scenario | string): void {
     this.#scenario = parsed(scenario);
+    this.chat.setScript(this.#scenario.extraction);
   }
 
   /** Puts a fault in force, in place of the one before; undefined ends it. */
@@ -139,8 +145,12 @@ export class RealtimeServer {
     this.#port = (this.#http.address() as AddressInfo).port;
   }
 
-  /** Only `GET /v1/models`, which a client may probe to learn whether the model can be reached. */
+  /** `GET /v1/models` is for clients that want to learn whether the model can be reached. */
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    if (request.method === 'POST' && !this.#refusal(request, '/v1/chat/completions')) {
+      this.chat.answer(request, response).catch(() => response.destroy());
+      return;
+    }
     const status = this.#refusal(request, '/v1/models') ?? 200;
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(status === 200 ? '{"object":"list","data":[]}' : errorBody(status));

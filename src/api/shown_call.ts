@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { durationSeconds } from '../events/derived_data.ts';
 import { transcriptText } from '../events/transcript_text.ts';
-import { END_REASONS, OUTCOMES } from '../events/vocabulary.ts';
+import { CostField, END_REASONS, OUTCOMES } from '../events/vocabulary.ts';
 import type { CallRecord, StoredEvent } from '../store/store.ts';
 import { isoTime, Time } from './wire.ts';
 
@@ -56,6 +56,7 @@ export function shownCall(
   const spoken = events.filter(({ type }) => type === 'transcript.final').filter(isUtterance);
   const completed = dataOf(events.findLast(({ type }) => type === 'call.completed'));
   const { data: { outcome = null, extraction = null } = {} } = Completed.safeParse(completed);
+  const ended = dataOf(events.findLast(({ type }) => type === 'call.ended'));
   return {
     id: call.id,
     status: call.state,
@@ -74,7 +75,7 @@ export function shownCall(
     extraction,
     recordingUrl: null,
     recordingExpiresAt: null,
-    costBreakdown: null,
+    costBreakdown: costBreakdown(ended),
     contact: call.contact,
     metadata: call.metadata,
     gate: null,
@@ -84,6 +85,15 @@ export function shownCall(
   };
 }
 
+/** As `call.ended` has it, in the API's words. */
+function costBreakdown(ended: unknown): z.infer<typeof ShownCall>['costBreakdown'] {
+  const cost = Ended.safeParse(ended).data?.cost;
+  if (!cost) return null;
+  const { total, ...parts } = cost;
+  return { ...parts, totalCost: total };
+}
+
+const Ended = z.object({ cost: CostField });
 const EndReason = z.enum(END_REASONS);
 const Utterance = z.object({ role: z.enum(['agent', 'caller']), text: z.string() });
 const Completed = z.object({

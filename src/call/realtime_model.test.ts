@@ -227,6 +227,44 @@ describe('the connection of a call', () => {
   });
 });
 
+describe('the transcription of the caller', () => {
+  it('is counted from the raw events, for agents-js does not', async () => {
+    const completed = (usage: unknown) =>
+      JSON.stringify({
+        type: 'conversation.item.input_audio_transcription.completed',
+        event_id: 'event_1',
+        item_id: 'item_1',
+        content_index: 0,
+        transcript: 'Hello.',
+        usage,
+      });
+    const tokens = {
+      type: 'tokens',
+      input_token_details: { text_tokens: 1, audio_tokens: 14 },
+      output_tokens: 3,
+    };
+    const endpoint = await Endpoint.start((socket) => {
+      const used = [tokens, tokens, { type: 'duration', seconds: 2.5 }, undefined];
+      socket.once('message', () => {
+        for (const usage of used) socket.send(completed(usage));
+      });
+    });
+    const model = callModel(endpoint.url);
+    await model.connect(soon());
+    const session = model.session();
+    cleanUps.push(() => session.close());
+    await until(() => model.transcription.total.untold > 0);
+    expect(model.transcription.total).toEqual({
+      model: 'gpt-4o-mini-transcribe',
+      inputTextTokens: 2,
+      inputAudioTokens: 28,
+      outputTokens: 6,
+      seconds: 2.5,
+      untold: 1,
+    });
+  });
+});
+
 describe('a model that cannot be had', () => {
   it.each([
     [401, 'MODEL_UNAUTHORIZED'],

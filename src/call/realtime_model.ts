@@ -2,6 +2,7 @@ import { AudioByteStream, type llm } from '@livekit/agents';
 import * as openai from '@livekit/agents-plugin-openai';
 import type WebSocket from 'ws';
 import { type ConnectionLimits, ModelConnection, type ModelTarget } from './model_connection.ts';
+import { TranscriptionMeter } from './transcription_meter.ts';
 
 /**
  * The OpenAI Realtime model of one call, made safe for a phone.
@@ -15,6 +16,8 @@ import { type ConnectionLimits, ModelConnection, type ModelTarget } from './mode
  * These are private parts of the plugin: `realtime_model.test.ts` fails when they change.
  */
 export class CallModel extends openai.realtime.RealtimeModel {
+  /** What the transcription of the caller has used so far. */
+  readonly transcription = new TranscriptionMeter(TRANSCRIPTION_MODEL);
   readonly #connection: ModelConnection;
   #early: llm.RealtimeSession | undefined;
 
@@ -29,7 +32,7 @@ export class CallModel extends openai.realtime.RealtimeModel {
       ...(options.language
         ? {
             inputAudioTranscription: {
-              model: 'gpt-4o-mini-transcribe',
+              model: TRANSCRIPTION_MODEL,
               language: options.language,
             },
           }
@@ -78,6 +81,7 @@ export class CallModel extends openai.realtime.RealtimeModel {
 
   #newSession(): llm.RealtimeSession {
     const session = new CallModelSession(this) as unknown as llm.RealtimeSession;
+    session.on('openai_server_event_received', (event) => this.transcription.take(event));
     // An emitter without an `error` listener throws; the agent session adds its own later. One that
     // dies before that must not be handed over: its end would be known to nobody.
     session.on('error', ({ recoverable }) => {
@@ -86,6 +90,8 @@ export class CallModel extends openai.realtime.RealtimeModel {
     return session;
   }
 }
+
+const TRANSCRIPTION_MODEL = 'gpt-4o-mini-transcribe';
 
 export interface CallModelOptions {
   model: string;

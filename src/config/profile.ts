@@ -1,3 +1,4 @@
+import { type ExtractionField, extractionFields } from './extraction_fields.ts';
 import { toE164 } from './phone_number.ts';
 import type { ProfileDocument, ToolName } from './profile_schema.ts';
 
@@ -30,6 +31,8 @@ export interface Profile {
   silence: { promptAfterMs: number | null; hangUpAfterMs: number | null };
   /** `undefined`: only the setting MAX_CALL_MINUTES, which holds in any case. */
   maxMinutes: number | undefined;
+  /** What is read from the transcript after the call. */
+  extraction: readonly ExtractionField[];
 }
 
 export interface Transfer {
@@ -66,5 +69,6 @@ export function profileFrom(id: string, document: ProfileDocument): Profile {
       hangUpAfterMs: document.silence.hang_up_after_s * 1_000 || null,
     },
     maxMinutes: document.max_minutes,
+    extraction: extractionFields(document.extraction),
   };
 }

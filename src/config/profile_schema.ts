@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { extractionSchema } from './extraction_fields.ts';
 import { toE164 } from './phone_number.ts';
 
 /** The tools that a profile can give to its agent. */
@@ -17,7 +18,6 @@ export const NOT_BUILT_KEYS = [
   'barge_in',
   'disclosure',
   'recording',
-  'extraction',
   'voicemail',
   'followups',
   'rules',
@@ -190,6 +190,11 @@ export const profileSchema = z.strictObject({
       description: 'The call ends after this many minutes, if `MAX_CALL_MINUTES` has not ended it.',
       examples: [30],
     }),
+  extraction: extractionSchema.default({}).meta({
+    description:
+      'What is read from the transcript after the call, beside `summary`, `interested`, `appointmentDateTimeISO`, `appointmentDurationMinutes` and `contactEmail`: a name and its type, `string`, `number`, `integer`, `boolean`, `datetime`, `email` (with `?`: `null` where the call did not tell), a list of words, or `{type, description}`. docs/after-the-call.md says more.',
+    examples: [{ callBackAt: 'datetime?', plan: ['basic', 'pro'] }],
+  }),
 });
 
 export type ProfileDocument = z.output<typeof profileSchema>;

@@ -101,6 +101,22 @@ export const SETTINGS = {
     default: 'https://api.openai.com/v1',
     example: 'http://127.0.0.1:9100/v1',
   }),
+  EXTRACTION_MODEL: setting({
+    group: 'Model',
+    meaning:
+      'The text model that reads the transcript after the call (`POST {OPENAI_BASE_URL}/chat/completions`); it has to know structured outputs.',
+    schema: read.text,
+    default: 'gpt-6-luna',
+    example: 'gpt-6.1-sol',
+  }),
+  PRICES_FILE: setting({
+    group: 'Model',
+    meaning:
+      'Your prices, in JSON: what is in it takes the place of the list prices of `src/cost/prices.json` in the `cost` of calls.',
+    schema: read.text,
+    defaultMeaning: 'the list prices alone',
+    example: 'prices.json',
+  }),
 
   CRM_ADAPTER: setting({
     group: 'CRM',

@@ -33,7 +33,12 @@ test('nothing has to be set', () => {
       apiSecret: expect.any(String),
       agentName: 'callwire',
     },
-    openai: { apiKey: undefined, baseUrl: 'https://api.openai.com/v1' },
+    openai: {
+      apiKey: undefined,
+      baseUrl: 'https://api.openai.com/v1',
+      extractionModel: 'gpt-6-luna',
+    },
+    pricesFile: undefined,
     crm: { adapter: 'builtin', url: undefined, apiKey: undefined },
     defaultEndpoint: null,
     dataDir: join(cwd, '.callwire'),

@@ -9,7 +9,9 @@ import { SETTINGS, type Setting, type SettingValues } from './setting_table.ts';
 /** Everything the environment decides. Paths are absolute, URLs have no slash at their end. */
 export interface Settings {
   livekit: { url: string; apiKey: string; apiSecret: string; agentName: string };
-  openai: { apiKey: string | undefined; baseUrl: string };
+  openai: { apiKey: string | undefined; baseUrl: string; extractionModel: string };
+  /** Where the operator's own prices are. */
+  pricesFile: string | undefined;
   crm: { adapter: 'builtin' | 'http'; url: string | undefined; apiKey: string | undefined };
   /**
    * Where events go without any endpoint made through the API; `null` for nowhere. With
@@ -136,7 +138,12 @@ export function loadSettings({
       ...livekitKeys(values, dataDir),
       agentName: values.LIVEKIT_AGENT_NAME,
     },
-    openai: { apiKey: values.OPENAI_API_KEY, baseUrl: values.OPENAI_BASE_URL },
+    openai: {
+      apiKey: values.OPENAI_API_KEY,
+      baseUrl: values.OPENAI_BASE_URL,
+      extractionModel: values.EXTRACTION_MODEL,
+    },
+    pricesFile: values.PRICES_FILE && resolve(cwd, values.PRICES_FILE),
     crm: { adapter: crmAdapter, url: values.CRM_URL, apiKey: values.CRM_API_KEY },
     defaultEndpoint: defaultEndpoint(values, crmAdapter),
     webhookSecret: values.WEBHOOK_SECRET,

@@ -4,8 +4,8 @@ import { USER_AGENT } from '../delivery/user_agent.ts';
 import { untilAborted } from './until_aborted.ts';
 
 /**
- * One pool for all that a process says to the CRM. Idle connections do not keep a process alive,
- * so nothing has to be closed at the end of a call.
+ * One pool for all that a process says to the CRM, and the worker to the text model. Idle connections
+ * do not keep a process alive, so nothing has to be closed at the end of a call.
  */
 const pool = new Agent({ connections: 8 });
 

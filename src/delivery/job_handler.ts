@@ -1,5 +1,5 @@
 import type { Append, AttemptRecord, ClaimedJob, JobKind } from '../store/store.ts';
-import type { RetrySchedule } from './retry_schedule.ts';
+import type { RetryHint, RetrySchedule } from './retry_schedule.ts';
 
 /** How one kind of job is done. The loop knows schedules, claims and settlements; this knows the wire. */
 export interface JobHandler {
@@ -16,8 +16,8 @@ export type AttemptOutcome = {
   attempt: AttemptRecord;
   verdict:
     | { kind: 'success'; detail?: Record<string, unknown> }
-    /** Try again by the schedule; `notBeforeMs` raises the wait (429, time-outs, `Retry-After`). */
-    | { kind: 'retry'; notBeforeMs?: number; retryAfterMs?: number }
+    /** Try again by the schedule; what its `RetryHint` can say changes the wait. */
+    | ({ kind: 'retry' } & RetryHint)
     /** No attempt can succeed. */
     | { kind: 'final' }
     /** Not tried, does not count (no secret configured yet, shutting down): look again later. */

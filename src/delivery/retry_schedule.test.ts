@@ -47,6 +47,13 @@ describe('the retry schedule', () => {
     );
   });
 
+  it('never comes later than an attempt is of use', () => {
+    const schedule = createRetrySchedule({ steps: [10_000] });
+    const hint = { notBeforeMs: 60_000, retryAfterMs: 90_000, notAfterMs: 3_000 };
+    expect(schedule.delayAfter(1, hint)).toBe(3_000);
+    expect(schedule.delayAfter(2, hint)).toBeNull();
+  });
+
   it('honours Retry-After between once and twice the step', () => {
     fc.assert(
       fc.property(

@@ -27,6 +27,8 @@ const JITTER = 0.2;
 export interface RetryHint {
   notBeforeMs?: number;
   retryAfterMs?: number;
+  /** Cuts whatever wait comes of the others: later, an attempt would be of no use. */
+  notAfterMs?: number;
 }
 
 export interface RetrySchedule {
@@ -35,7 +37,7 @@ export interface RetrySchedule {
    *
    * The step, ±20 %. `notBeforeMs` raises the step. `Retry-After` is honoured between 1× and 2× of
    * the step: less would let a backend make us hammer it, more would let it stop its own events.
-   * Neither is undercut by the jitter.
+   * Neither is undercut by the jitter. `notAfterMs` goes before all of them.
    */
   delayAfter(attempt: number, hint?: RetryHint): number | null;
   /** No delay is longer. */
@@ -50,19 +52,23 @@ export function createRetrySchedule({
   /** 0 ≤ x < 1 */
   random?: () => number;
 } = {}): RetrySchedule {
+  const wait = (configured: number, notBeforeMs: number, retryAfterMs: number): number => {
+    const step = Math.max(configured, notBeforeMs);
+    const asked = retryAfterMs > 0 ? Math.min(Math.max(retryAfterMs, step), 2 * step) : 0;
+    const least = Math.max(notBeforeMs, asked);
+    const jittered = configured * (1 - JITTER + 2 * JITTER * random());
+    if (jittered >= least) return Math.round(jittered);
+    // Only upwards, but still spread: many deliveries are told the same Retry-After.
+    const spread = least * (1 + JITTER * random());
+    return Math.round(asked > 0 ? Math.min(spread, 2 * step) : spread);
+  };
   return {
     longestMs: 2 * Math.max(BUSY_WAIT_MS, ...steps),
-    delayAfter(attempt, { notBeforeMs = 0, retryAfterMs = 0 } = {}) {
+    delayAfter(attempt, { notBeforeMs = 0, retryAfterMs = 0, notAfterMs } = {}) {
       const configured = steps[attempt - 1];
       if (configured === undefined) return null;
-      const step = Math.max(configured, notBeforeMs);
-      const asked = retryAfterMs > 0 ? Math.min(Math.max(retryAfterMs, step), 2 * step) : 0;
-      const least = Math.max(notBeforeMs, asked);
-      const jittered = configured * (1 - JITTER + 2 * JITTER * random());
-      if (jittered >= least) return Math.round(jittered);
-      // Only upwards, but still spread: many deliveries are told the same Retry-After.
-      const spread = least * (1 + JITTER * random());
-      return Math.round(asked > 0 ? Math.min(spread, 2 * step) : spread);
+      const delayMs = wait(configured, notBeforeMs, retryAfterMs);
+      return notAfterMs === undefined ? delayMs : Math.min(delayMs, notAfterMs);
     },
   };
 }

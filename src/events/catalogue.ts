@@ -228,27 +228,34 @@ export const EVENTS = {
   }),
   'call.completed': defineEvent({
     meaning: 'Everything that is known of the call after it. Exactly once after `call.ended`.',
-    when: 'At most 15 min after `call.ended`; at once where nothing was said.',
+    when: 'At most 15 min after `call.ended`; at once where the call was not answered or the other party said nothing.',
     counter: 'call',
-    status: 'reserved',
+    status: 'emitted',
     data: z.object({
       outcome: z.enum(OUTCOMES).describe('What came of it; see the list below.'),
       extraction: z
         .record(z.string(), z.unknown())
         .nullable()
-        .describe("The profile's extraction fields; `null` where nothing could be extracted."),
+        .describe(
+          'What was read from the transcript: the default fields and the profile’s; `null` where nothing could be.',
+        ),
       transcript: TranscriptField,
       ...recording,
       contact: ContactField,
       consent_record_id: z.string().nullable().describe('The consent an outbound call relied on.'),
     }),
-    derived: ['transcript', 'contact'],
+    derived: ['transcript', 'contact', 'consent_record_id'],
     example: {
       outcome: 'APPOINTMENT',
-      extraction: { interested: true },
+      extraction: {
+        summary: 'Ada wants to see the flat and comes on Monday at ten.',
+        interested: true,
+        appointmentDateTimeISO: '2026-03-02T10:00:00+01:00',
+        appointmentDurationMinutes: 30,
+        contactEmail: null,
+      },
       recording_url: null,
       recording_expires_at: null,
-      consent_record_id: null,
     },
   }),
   'call.recording_ready': defineEvent({

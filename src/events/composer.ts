@@ -1,6 +1,8 @@
+import type { PriceTable } from '../cost/price_table.ts';
 import type { EventComposer } from '../store/event_composer.ts';
 import { callActivityJob } from './call_activity.ts';
 import { EVENTS, isEventType } from './catalogue.ts';
+import { completionJob } from './completion_job.ts';
 import { derivesFromHistory } from './derived_data.ts';
 import { composeEvent, redactedBody } from './envelope.ts';
 
@@ -9,36 +11,43 @@ export function isForEverybody(type: string): boolean {
   return !type.startsWith('transcript.');
 }
 
-/** The catalogue's side of the append: what the store asks of an event while it writes it. */
-export const eventComposer: EventComposer = {
-  kindOf(type) {
-    if (!isEventType(type)) return null;
-    const { counter } = EVENTS[type];
-    if (counter === 'unstored') return null;
-    return {
-      counter: counter === 'call' ? 'sequence' : counter,
-      readsHistory: derivesFromHistory(type),
-    };
-  },
+/**
+ * The catalogue's side of the append: what the store asks of an event while it writes it. What a
+ * call has cost is said by these prices. (Default: the list prices)
+ */
+export function createEventComposer(prices?: PriceTable): EventComposer {
+  return {
+    kindOf(type) {
+      if (!isEventType(type)) return null;
+      const { counter } = EVENTS[type];
+      if (counter === 'unstored') return null;
+      return {
+        counter: counter === 'call' ? 'sequence' : counter,
+        readsHistory: derivesFromHistory(type),
+      };
+    },
 
-  compose: composeEvent,
+    compose: (input) => composeEvent(input, prices),
 
-  /** What speaks of an endpoint is not told to it; a test is told to nobody else. */
-  audienceOf({ type, data }) {
-    const [endpointId = ''] = String(data.endpoint_id ?? '').split(':', 1);
-    if (type === 'webhook.test') return { kind: 'endpoint', id: endpointId };
-    return {
-      kind: 'subscribers',
-      star: isForEverybody(type),
-      except: endpointId === '' ? null : endpointId,
-    };
-  },
+    /** What speaks of an endpoint is not told to it; a test is told to nobody else. */
+    audienceOf({ type, data }) {
+      const [endpointId = ''] = String(data.endpoint_id ?? '').split(':', 1);
+      if (type === 'webhook.test') return { kind: 'endpoint', id: endpointId };
+      return {
+        kind: 'subscribers',
+        star: isForEverybody(type),
+        except: endpointId === '' ? null : endpointId,
+      };
+    },
 
-  redact: redactedBody,
+    redact: redactedBody,
 
-  jobsFor({ draft, call, history }) {
-    if (draft.type !== 'call.ended') return [];
-    const job = callActivityJob(call, history);
-    return job === null ? [] : [job];
-  },
-};
+    jobsFor({ draft, call, history }) {
+      if (draft.type !== 'call.ended') return [];
+      const activity = callActivityJob(call, history);
+      return [...(activity === null ? [] : [activity]), completionJob(call)];
+    },
+  };
+}
+
+export const eventComposer = createEventComposer();

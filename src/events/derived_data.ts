@@ -1,13 +1,21 @@
+import { callCost } from '../cost/call_cost.ts';
+import type { PriceTable } from '../cost/price_table.ts';
 import type { ComposeInput } from '../store/event_composer.ts';
 import type { CallRecord } from '../store/store.ts';
 import type { EventData, EventType } from './catalogue.ts';
 import { transcriptText } from './transcript_text.ts';
 
-type Derivations = { [T in EventType]?: (input: ComposeInput) => Partial<EventData[T]> };
+type Derivations = {
+  [T in EventType]?: (input: ComposeInput, prices: PriceTable) => Partial<EventData[T]>;
+};
 
 /** The fields that follow from the call's row and what is stored of it; see `EventDefinition`. */
-export function derivedData(type: EventType, input: ComposeInput): Record<string, unknown> {
-  return DERIVATIONS[type]?.(input) ?? {};
+export function derivedData(
+  type: EventType,
+  input: ComposeInput,
+  prices: PriceTable,
+): Record<string, unknown> {
+  return DERIVATIONS[type]?.(input, prices) ?? {};
 }
 
 /** Whether the fields of a type follow from the call's stored events, not from its row alone. */
@@ -19,7 +27,7 @@ const DERIVATIONS: Derivations = {
   'call.answered': ({ call }) => contactOf(call),
   'transcript.final': ({ transcriptSequence }) =>
     transcriptSequence === null ? {} : { transcript_sequence: transcriptSequence },
-  'call.ended': ({ call, history }) =>
+  'call.ended': ({ call, history }, prices) =>
     call === null
       ? {}
       : {
@@ -28,11 +36,12 @@ const DERIVATIONS: Derivations = {
           context_ms: call.contextMs,
           ...contactOf(call),
           transcript: transcriptText(history.events),
-          cost: null,
+          cost: costOf(call, prices),
         },
   'call.completed': ({ call, history }) => ({
     transcript: transcriptText(history.events),
     ...contactOf(call),
+    consent_record_id: call?.outbound?.consentRecordId ?? null,
   }),
 };
 
@@ -40,9 +49,19 @@ const DERIVATIONS: Derivations = {
  * From the answer to the end in whole seconds; 0 for a call that was never answered. Both times
  * may come from different machines, so they may stand in the wrong order.
  */
-export function durationSeconds({ answeredAt, endedAt }: CallRecord): number {
+export function durationSeconds(call: CallRecord): number {
+  return Math.round(talkedSeconds(call));
+}
+
+function talkedSeconds({ answeredAt, endedAt }: CallRecord): number {
   if (answeredAt === null || endedAt === null) return 0;
-  return Math.max(0, Math.round((endedAt - answeredAt) / 1000));
+  return Math.max(0, (endedAt - answeredAt) / 1000);
+}
+
+function costOf(call: CallRecord, prices: PriceTable): EventData['call.ended']['cost'] {
+  const { direction, answeredAt, usage } = call;
+  const durationInSeconds = talkedSeconds(call);
+  return callCost({ direction, answered: answeredAt !== null, durationInSeconds, usage }, prices);
 }
 
 function contactOf(call: CallRecord | null): { contact?: CallRecord['contact'] } {

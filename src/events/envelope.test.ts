@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LIST_PRICES } from '../cost/price_table.ts';
 import type { ComposeInput } from '../store/event_composer.ts';
 import type { CallRecord, EventDraft, StoredEvent } from '../store/store.ts';
 import { EVENTS, type EventType } from './catalogue.ts';
@@ -116,6 +117,26 @@ describe('the body of an event', () => {
       contact: { id: '42', name: 'Ada', phone: '+15550100001' },
       transcript: 'Agent: Hi Ada.\nCaller: Hello, who is this?',
       cost: null,
+    });
+  });
+
+  it('says what the call has cost, by the prices of the installation', () => {
+    const usage = { model: 'mine', inputTokens: 1_000_000, inputTextTokens: 1_000_000 };
+    const price = { text: 3, audio: 0 };
+    const prices = {
+      ...LIST_PRICES,
+      models: { mine: { input: price, cachedInput: price, output: price } },
+      telephony: { inboundMinute: 0.5, outboundMinute: 1, incrementInSeconds: 60 },
+    };
+    const draft = input('call.ended', { end_reason: 'silence' }, { call: { ...CALL, usage } });
+    const composed = composeEvent(draft, prices);
+    if (!composed.ok) throw new Error(composed.message);
+    expect(composed.data.cost).toEqual({
+      model: 3,
+      transcription: 0,
+      telephony: 1,
+      recording: 0,
+      total: 4,
     });
   });
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LIST_PRICES, type PriceTable } from '../cost/price_table.ts';
 import type { ComposedEvent, ComposeInput } from '../store/event_composer.ts';
 import type { CallRecord, StoredEvent } from '../store/store.ts';
 import type { CommonData } from './catalogue.ts';
@@ -11,12 +12,12 @@ export const MAX_BODY_BYTES = 64 * 1024;
 
 /**
  * Makes the bytes of an event: what is signed and sent, and what the API shows, for ever. Pure: the
- * same input gives the same bytes, whoever writes the event.
+ * same input, at the same prices, gives the same bytes, whoever writes the event.
  *
  * A body over 64 KB gets its transcript cut in the middle; one that has no transcript is refused
  * (`EVENT_TOO_LARGE`), as is data that the catalogue does not allow (`EVENT_INVALID`).
  */
-export function composeEvent(input: ComposeInput): ComposedEvent {
+export function composeEvent(input: ComposeInput, prices: PriceTable = LIST_PRICES): ComposedEvent {
   const { draft, call } = input;
   if (!isEventType(draft.type)) {
     return refused('EVENT_UNKNOWN_TYPE', `The catalogue has no ${draft.type}.`);
@@ -29,7 +30,7 @@ export function composeEvent(input: ComposeInput): ComposedEvent {
     return refused('EVENT_INVALID', `${draft.type}: its time is no date.`);
   }
 
-  const besides = { ...given.data, ...derivedData(draft.type, input) };
+  const besides = { ...given.data, ...derivedData(draft.type, input, prices) };
   const data = {
     ...(call === null ? { call_id: null, provider: 'callwire' } : commonData(call)),
     ...besides,

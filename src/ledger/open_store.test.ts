@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LIST_PRICES } from '../cost/price_table.ts';
 import { draftEvent } from '../events/catalogue.ts';
 import { newId } from '../ids.ts';
 import type { Append, FactDraft, Store } from '../store/store.ts';
@@ -110,14 +111,39 @@ describe('the store in its thread', () => {
     });
   });
 
-  it('writes no activity for a call that was never answered', async () => {
+  it('completes a call that was never answered as well, but writes no activity of it', async () => {
     const events = [
       draftEvent('call.failed', { sip_status: 487, reason: 'caller_hung_up' }),
       draftEvent('call.ended', { end_reason: 'caller_hung_up' }),
     ];
     await store.append([opened({ events })]);
     const jobs = await store.claimJobs({ limit: 20, perTarget: 20, leaseMs: 60_000 });
-    expect(jobs.map(({ kind }) => kind)).toEqual(['webhook', 'webhook']);
+    expect(jobs.map(({ kind }) => kind)).toEqual(['webhook', 'webhook', 'completion']);
+  });
+
+  it('says what a call cost by the prices it was opened with', async () => {
+    await store.close();
+    const telephony = { ...LIST_PRICES.telephony, inboundMinute: 7 };
+    const prices = { ...LIST_PRICES, telephony };
+    store = await openStore({ dataDir, defaultEndpoint: null, prices });
+    const usage = {
+      id: newId('fct'),
+      kind: 'usage' as const,
+      time: 1,
+      data: { model: 'gpt-realtime' },
+    };
+    const events = [
+      draftEvent('call.answered', { ring_ms: 900, context: 'none' }, { time: 2_000 }),
+      draftEvent('call.ended', { end_reason: 'caller_hung_up' }, { time: 32_000 }),
+    ];
+    await store.append([opened({ facts: [usage], events })]);
+    const [, ended] = await store.listCallEvents(callId);
+    expect(JSON.parse(ended?.body ?? '').data.cost).toMatchObject({
+      model: 0,
+      telephony: 7,
+      total: 7,
+    });
+    expect(await store.getCall(callId)).toMatchObject({ costMicrousd: 7_000_000 });
   });
 
   it('carries errors across with their code and remedy', async () => {

@@ -1,8 +1,10 @@
+import type { PriceTable } from '../cost/price_table.ts';
 import type { CallwireError } from '../errors.ts';
 import { thisCommand } from '../store/data_dir_lock.ts';
 import type { DefaultEndpoint } from '../store/default_endpoint.ts';
 import type { Store } from '../store/store.ts';
 import { startStoreThread } from '../store/thread_store.ts';
+import type { ThreadData } from './store_thread.ts';
 
 /**
  * Opens the SQLite store of DATA_DIR in a thread of its own and holds DATA_DIR until it is closed
@@ -20,10 +22,12 @@ export function openStore(options: {
   defaultEndpoint: DefaultEndpoint | null;
   /** An endpoint that has only failed for this long is disabled, milliseconds (Default: 5 days) */
   endpointDisableAfterMs?: number;
+  /** What calls cost by. (Default: the list prices) */
+  prices?: PriceTable;
   /** The store has died; only another process can open it again. */
   onLost?: (error: CallwireError) => void;
 }): Promise<Store> {
-  const { onLost, ...rest } = options;
-  const data = { ...rest, command: thisCommand() };
+  const { onLost, prices, ...rest } = options;
+  const data: ThreadData = { ...rest, prices, command: thisCommand() };
   return startStoreThread(new URL('./store_thread.ts', import.meta.url), data, onLost);
 }

@@ -8,7 +8,8 @@ const RECALLED_AT_A_TIME = 2_000;
 
 /**
  * See `JobStore.recallJobs`. A machine that boots with its clock years ahead puts its first retries
- * off by years; when the clock is right again, only this finds them.
+ * off by years; when the clock is right again, only this finds them. A call that is to be dialled next
+ * month is no such job.
  */
 export async function recallJobs(
   trx: Transaction<Tables>,
@@ -20,6 +21,7 @@ export async function recallJobs(
       select jobs.position from targets cross join jobs indexed by jobs_due
         on jobs.state = 'waiting' and jobs.target = targets.target
         where jobs.next_at > ${now + longestWaitMs} and jobs.next_at < ${BLOCKED}
+          and jobs.kind <> 'dial'
         limit ${RECALLED_AT_A_TIME}
     )
   `.execute(trx);

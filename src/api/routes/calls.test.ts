@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { draftEvent } from '../../events/catalogue.ts';
 import { type TestApi, testApi } from '../testing/test_api.ts';
-import { CALLER, endedCall, liveCall } from '../testing/written_call.ts';
+import { CALLER, endedCall, liveCall, write } from '../testing/written_call.ts';
 
 const call = async (api: TestApi, id: string) => (await api.request('GET', `/v1/calls/${id}`)).body;
 
@@ -36,6 +37,37 @@ describe('a call', () => {
         endedAt: expect.stringMatching(/Z$/),
       },
     });
+  });
+
+  it('has its cost when it has ended, and what came of it when it is completed', async () => {
+    const api = await testApi();
+    const id = await liveCall(api.store);
+    const usage = { model: 'gpt-realtime', inputTokens: 1_000, inputAudioTokens: 1_000 };
+    const time = Date.now() - 29_000;
+    await write(api.store, {
+      callId: id,
+      facts: [{ id: 'fct_1', kind: 'usage', time, data: usage }],
+      events: [draftEvent('call.ended', { end_reason: 'caller_hung_up' }, { time })],
+    });
+    expect((await call(api, id)).call).toMatchObject({
+      outcome: null,
+      costBreakdown: {
+        model: 0.032,
+        transcription: 0,
+        telephony: 0.0085,
+        recording: 0,
+        totalCost: 0.0405,
+      },
+    });
+    const extraction = { summary: 'Asks for the flat.', interested: true };
+    const completed = draftEvent('call.completed', {
+      outcome: 'INTERESTED',
+      extraction,
+      recording_url: null,
+      recording_expires_at: null,
+    });
+    await write(api.store, { callId: id, events: [completed] });
+    expect((await call(api, id)).call).toMatchObject({ outcome: 'INTERESTED', extraction });
   });
 
   it('can be watched while it goes on', async () => {

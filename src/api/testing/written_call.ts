@@ -43,7 +43,7 @@ function utterance(role: 'agent' | 'caller', text: string, time: number) {
   return draftEvent('transcript.final', { role, text, item_id: `item_${time}` }, { time });
 }
 
-async function write(store: Store, append: Append): Promise<void> {
+export async function write(store: Store, append: Append): Promise<void> {
   const [result] = await store.append([append]);
   if (result?.status !== 'appended') throw new Error(`not appended: ${JSON.stringify(result)}`);
 }

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { DEFAULT_EXTRACTION } from '../../config/extraction_fields.ts';
 import type { Profile } from '../../config/profile.ts';
 import type { CallId } from '../../ids.ts';
 import type { LedgerClient } from '../../ledger/client.ts';
@@ -64,6 +65,7 @@ export const PROFILE: Profile = {
   context: { budgetMs: undefined, onMissing: 'answer' },
   silence: { promptAfterMs: null, hangUpAfterMs: null },
   maxMinutes: undefined,
+  extraction: DEFAULT_EXTRACTION,
 };
 
 export interface FakeLiveCall {

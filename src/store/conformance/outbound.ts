@@ -44,6 +44,7 @@ export function outboundConformance(t: StoreUnderTest): void {
       const { id } = await accept({ outbound });
       expect(await t.store.getCall(id)).toMatchObject({ state: 'scheduled' });
       expect((await t.claimAll()).map(({ kind }) => kind)).toEqual(['webhook']);
+      expect(await t.store.recallJobs({ longestWaitMs: 60_000 })).toBe(0);
       t.now = scheduledFor;
       expect((await t.claimAll()).map(({ kind }) => kind)).toContain('dial');
     });
