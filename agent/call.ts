@@ -1,6 +1,8 @@
 import { defineAgent, type JobContext, type JobProcess } from '@livekit/agents';
 import type { CallRuntime } from '../src/call/call_runtime.ts';
+import { readTicket } from '../src/call/call_ticket.ts';
 import { answerCall } from '../src/call/inbound_call.ts';
+import { placeCall } from '../src/call/outbound_call.ts';
 import { rehearse } from '../src/call/rehearsal.ts';
 import { logger } from '../src/config/log.ts';
 import { loadProfiles } from '../src/config/profiles.ts';
@@ -48,6 +50,8 @@ export default defineAgent({
   },
   entry: (job: JobContext) => {
     called = true;
-    return answerCall(job, job.proc.userData.runtime as CallRuntime);
+    const runtime = job.proc.userData.runtime as CallRuntime;
+    const ticket = readTicket(job.job.metadata);
+    return ticket ? placeCall(job, runtime, ticket) : answerCall(job, runtime);
   },
 });

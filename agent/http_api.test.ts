@@ -6,7 +6,7 @@ import { newId } from '../src/ids.ts';
 import { startHttpApi } from './http_api.ts';
 import { startRecord } from './record.ts';
 import { commandFolder } from './testing/run_command.ts';
-import { livekit, profiles, runningApi, settingsIn } from './testing/running_api.ts';
+import { idle, livekit, profiles, runningApi, settingsIn } from './testing/running_api.ts';
 
 it('an endpoint made over the API gets the events of the worker, signed with its secret', async () => {
   const folder = await commandFolder();
@@ -69,7 +69,7 @@ it('an endpoint made over the API gets the events of the worker, signed with its
 
 it('wrong prices stop the start, before DATA_DIR is touched', async () => {
   const settings = settingsIn(await commandFolder(), { PRICES_FILE: 'nowhere.json' });
-  const parts = { livekit, liveCalls: () => 0, profiles };
+  const parts = { livekit, load: idle, profiles };
   await expect(startRecord(settings, parts)).rejects.toMatchObject({
     code: 'PRICES_INVALID',
     message: expect.stringContaining('nowhere.json'),
@@ -80,7 +80,7 @@ it('wrong prices stop the start, before DATA_DIR is touched', async () => {
 it('SERVER=off leaves the API out', async () => {
   const folder = await commandFolder();
   const settings = settingsIn(folder, { SERVER: 'off' });
-  const record = await startRecord(settings, { livekit, liveCalls: () => 0, profiles });
+  const record = await startRecord(settings, { livekit, load: idle, profiles });
   expect(
     await startHttpApi(settings, { record, profiles, livekit, takeNotice: () => undefined }),
   ).toBeNull();

@@ -17,7 +17,7 @@ const SHORT_KEY = 16;
 export async function startHttpApi(
   settings: Settings,
   parts: {
-    record: Pick<RunningRecord, 'store' | 'secrets' | 'metrics' | 'writeFailure'>;
+    record: Pick<RunningRecord, 'store' | 'secrets' | 'metrics' | 'writeFailure' | 'outbound'>;
     profiles: Profiles;
     livekit: LiveKitApi;
     /** Told of every webhook of LiveKit. */
@@ -26,12 +26,15 @@ export async function startHttpApi(
 ): Promise<RunningApi | null> {
   const { enabled, ...server } = settings.server;
   if (!enabled) return null;
-  const { store, secrets, metrics, writeFailure } = parts.record;
+  const { store, secrets, metrics, writeFailure, outbound } = parts.record;
+  const trunk = settings.sip.outbound;
   const api = await startApi({
     ...server,
     store,
     secrets,
     metrics,
+    outbound: trunk && { callerNumber: trunk.callerNumber, accept: outbound.accept },
+    endCall: outbound.end,
     agents: parts.profiles.all,
     checkUrl: endpointUrlCheck(settings.delivery.allowNetworks),
     readiness: [

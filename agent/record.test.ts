@@ -6,7 +6,7 @@ import type { Store } from '../src/store/store.ts';
 import type { LiveKitApi } from '../src/telephony/livekit_api.ts';
 import { startRecord } from './record.ts';
 import { commandFolder } from './testing/run_command.ts';
-import { profiles } from './testing/running_api.ts';
+import { idle, profiles } from './testing/running_api.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -34,7 +34,7 @@ it('a worker removes the calls whose RETAIN_DAYS are over, but for those that wa
 
   // Without a secret deliveries wait.
   const livekit = {} as LiveKitApi;
-  const record = await startRecord(settings, { livekit, liveCalls: () => 0, profiles });
+  const record = await startRecord(settings, { livekit, load: idle, profiles });
   onTestFinished(() => record.close());
   const { store } = record;
   await expect.poll(() => store.getCall(old), { timeout: 10_000 }).toBeNull();

@@ -31,6 +31,7 @@ import { aliveAtStart, recoverSpools } from '../src/ledger/spool_recovery.ts';
 import { Sweeper } from '../src/ledger/sweep.ts';
 import type { CallRecord, Store } from '../src/store/store.ts';
 import { deleteRoom, type LiveKitApi } from '../src/telephony/livekit_api.ts';
+import { type Outbound, startOutbound, type WorkerLoad } from './outbound.ts';
 
 const log = logger('worker');
 
@@ -50,6 +51,7 @@ export interface RunningRecord {
   metrics: Metrics;
   /** Why the ledger cannot be written to; `null` while it can. */
   writeFailure(): unknown;
+  outbound: Pick<Outbound, 'accept' | 'end'>;
   processExited(pid: number): void;
   /** Ends a call that nobody holds now, and not when its lease runs out. See `Sweeper`. */
   endUnheld(call: Pick<CallRecord, 'id' | 'lease'>): Promise<boolean>;
@@ -66,9 +68,9 @@ export interface RunningRecord {
  */
 export async function startRecord(
   settings: Settings,
-  parts: { livekit: LiveKitApi; liveCalls: () => number; profiles: Profiles },
+  parts: { livekit: LiveKitApi; load: WorkerLoad; profiles: Profiles },
 ): Promise<RunningRecord> {
-  const { livekit, liveCalls, profiles } = parts;
+  const { livekit, load, profiles } = parts;
   const { dataDir, defaultEndpoint } = settings;
   const secrets = createSecretBox(encryptionKeys(dataDir, settings.encryption));
   const spools = spoolDir(dataDir);
@@ -81,10 +83,12 @@ export async function startRecord(
     prices: await loadPrices(settings.pricesFile),
     onLost: lost.reject,
   });
+  const liveCalls = () => load.inboundCalls() + load.outboundCalls().length;
   const metrics = createMetrics({ store, liveCalls });
   const ending = Promise.withResolvers<void>();
   const commits = new GroupCommit({ store });
-  const requests = requestHandlers(store, ending.promise);
+  const outbound = startOutbound(settings, { store, commits, livekit, load });
+  const requests = { ...requestHandlers(store, ending.promise), ...outbound.requests };
   const ledger = new LocalLedger({ commits, spoolDir: spools, requests });
   let host: LedgerHost | undefined;
   const sweeper = new Sweeper({
@@ -95,6 +99,7 @@ export async function startRecord(
     isHeld: (callId) => host?.isHeld(callId) ?? Promise.resolve(true),
     // Its own requests give up after 5 s, before the sweep does.
     releaseRoom: ({ room }) => deleteRoom(livekit.rooms, room),
+    adopt: outbound.adopt,
   });
   const pruner = new Pruner({ store, retainDays: settings.retainDays });
   try {
@@ -110,7 +115,7 @@ export async function startRecord(
     });
     host = listening;
     sweeper.start(listening);
-    const deliveries = startDeliveries(settings, { store, secrets, metrics, profiles });
+    const deliveries = startDeliveries(settings, { store, secrets, metrics, profiles, outbound });
     pruner.start();
     return {
       ledger,
@@ -120,6 +125,7 @@ export async function startRecord(
       writeFailure: () => commits.failure,
       processExited: (pid) => listening.processExited(pid),
       endUnheld: (call) => sweeper.endUnheld(call),
+      outbound,
       endCalls: () => ending.resolve(),
       lost: lost.promise,
       close: async () => {
@@ -170,7 +176,10 @@ async function renewSeals(store: Store, secrets: SecretBox): Promise<void> {
 
 function startDeliveries(
   settings: Settings,
-  parts: Pick<RunningRecord, 'store' | 'secrets' | 'metrics'> & { profiles: Profiles },
+  parts: Pick<RunningRecord, 'store' | 'secrets' | 'metrics'> & {
+    profiles: Profiles;
+    outbound: Outbound;
+  },
 ): { stop(): Promise<void> } {
   const { store, secrets, metrics, profiles } = parts;
   warnAboutDefaultEndpoint(settings);
@@ -184,9 +193,12 @@ function startDeliveries(
   const crmWrites = new CrmWriteHandler(createCrmWriter(settings.crm, store));
   const loop = new DeliveryLoop({
     store,
-    handlers: [webhooks, crmWrites, completions(settings, store, profiles)].map((handler) =>
-      metrics.counted(handler),
-    ),
+    handlers: [
+      webhooks,
+      crmWrites,
+      completions(settings, store, profiles),
+      parts.outbound.handler,
+    ].map((handler) => metrics.counted(handler)),
     schedule: createRetrySchedule({ steps: settings.delivery.retryScheduleMs }),
     log: logger('delivery'),
   });

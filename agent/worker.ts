@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { AgentServer, InferenceRunner, initializeLogger, ServerOptions } from '@livekit/agents';
 import { TwirpError } from 'livekit-server-sdk';
 import { Admission } from '../src/call/admission.ts';
+import { readTicket } from '../src/call/call_ticket.ts';
 import { Watchdog } from '../src/call/watchdog.ts';
 import { logger } from '../src/config/log.ts';
 import { loadProfiles } from '../src/config/profiles.ts';
@@ -49,10 +50,16 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   checkModel(settings);
   const livekit = livekitApi(settings.livekit);
   await checkLiveKit(livekit, settings.livekit.url);
+  const registration = Promise.withResolvers<void>();
+  const tickets = () => server.activeJobs.map(({ job }) => readTicket(job.metadata));
   const record = await startRecord(settings, {
     livekit,
-    liveCalls: () => server.activeJobs.length,
     profiles,
+    load: {
+      registered: registration.promise,
+      inboundCalls: () => tickets().filter((ticket) => ticket === null).length,
+      outboundCalls: () => tickets().flatMap((ticket) => ticket?.call ?? []),
+    },
   });
   onChildExit((pid, job) => {
     record.processExited(pid);
@@ -95,14 +102,12 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   });
 
   server.event.on('worker_registered', () => void watchdog.lookAround());
-  const registered = new Promise<void>((resolve) => {
-    server.event.once('worker_registered', () => resolve());
-  });
+  server.event.once('worker_registered', () => registration.resolve());
   const never = new Promise<never>(() => undefined);
   const failed = Promise.race([server.run().then(() => never), record.lost]);
   failed.catch(() => undefined);
   try {
-    await Promise.race([registered, failed]);
+    await Promise.race([registration.promise, failed]);
   } catch (error) {
     await api?.close();
     await watchdog.close();

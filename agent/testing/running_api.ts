@@ -3,6 +3,7 @@ import type { Profiles } from '../../src/config/profiles.ts';
 import { loadSettings, type Settings } from '../../src/config/settings.ts';
 import type { LiveKitApi } from '../../src/telephony/livekit_api.ts';
 import { startHttpApi } from '../http_api.ts';
+import type { WorkerLoad } from '../outbound.ts';
 import { type RunningRecord, startRecord } from '../record.ts';
 
 /** Made up. */
@@ -11,6 +12,12 @@ const API_KEY = 'a-made-up-key-of-the-environment';
 export const livekit = {
   rooms: { listRooms: () => Promise.resolve([]) },
 } as unknown as LiveKitApi;
+/** A worker that LiveKit knows and that has no calls. */
+export const idle: WorkerLoad = {
+  registered: Promise.resolve(),
+  inboundCalls: () => 0,
+  outboundCalls: () => [],
+};
 export const profiles: Profiles = { all: [], forNumber: () => null };
 
 export function settingsIn(cwd: string, env: Record<string, string> = {}): Settings {
@@ -36,7 +43,7 @@ export async function runningApi(
   env: Record<string, string> = {},
 ): Promise<RunningApi> {
   const settings = settingsIn(folder, env);
-  const record = await startRecord(settings, { livekit, liveCalls: () => 0, profiles });
+  const record = await startRecord(settings, { livekit, load: idle, profiles });
   const api = await startHttpApi(settings, {
     record,
     profiles,

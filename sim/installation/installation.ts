@@ -5,9 +5,11 @@ import { openAdminStore } from '../../src/ledger/admin_store.ts';
 import type { ContactInput, StoredEvent } from '../../src/store/store.ts';
 import { provisionInbound } from '../../src/telephony/inbound_trunk.ts';
 import { type LiveKitApi, livekitApi } from '../../src/telephony/livekit_api.ts';
+import { provisionOutbound } from '../../src/telephony/outbound_trunk.ts';
 import { LIVEKIT_WEBHOOK_PATH } from '../../src/telephony/webhook_address.ts';
 import type { SimContact } from '../crm/contact_book.ts';
 import { CrmBackend, type CrmBackendOptions } from '../crm/crm_backend.ts';
+import { Carrier } from '../phone/carrier.ts';
 import type { OutgoingCall } from '../phone/outgoing_call.ts';
 import { Phone } from '../phone/phone.ts';
 import { RealtimeServer, type RealtimeServerOptions } from '../realtime/server.ts';
@@ -67,7 +69,7 @@ silence: { prompt_after_s: 0, hang_up_after_s: 0 }
 
 /**
  * A whole Callwire on one machine: the real worker on a real LiveKit and SIP stack, with stand-ins
- * for the model, the CRM backend and the caller's phone. The demo, the tests of the running system
+ * for the model, the CRM backend, the caller's phone and the phones that are called. The demo, the tests of the running system
  * and the bench are made of these.
  */
 export class Installation {
@@ -78,6 +80,8 @@ export class Installation {
   readonly model: RealtimeServer | undefined;
   readonly backend: CrmBackend;
   readonly phone: Phone;
+  /** The far end of the outbound trunk: whom our calls reach, and what they were. */
+  readonly carrier: Carrier;
   worker!: WorkerProcess;
   readonly #options: InstallationOptions;
   readonly #folder: string;
@@ -85,7 +89,13 @@ export class Installation {
 
   private constructor(
     options: InstallationOptions,
-    parts: { folder: string; model: RealtimeServer | undefined; backend: CrmBackend; phone: Phone },
+    parts: {
+      folder: string;
+      model: RealtimeServer | undefined;
+      backend: CrmBackend;
+      phone: Phone;
+      carrier: Carrier;
+    },
   ) {
     this.#options = options;
     this.#folder = parts.folder;
@@ -96,6 +106,7 @@ export class Installation {
     this.model = parts.model;
     this.backend = parts.backend;
     this.phone = parts.phone;
+    this.carrier = parts.carrier;
   }
 
   static async start(options: InstallationOptions): Promise<Installation> {
@@ -127,14 +138,15 @@ export class Installation {
     });
     await backend.start();
     const phone = await Phone.open({ host: '127.0.0.1', port: 0, number: '+15550100001' });
-    return new Installation(options, { folder, model, backend, phone });
+    const carrier = await Carrier.open();
+    return new Installation(options, { folder, model, backend, phone, carrier });
   }
 
   get agentName(): string {
     return `callwire-${this.number.replace(/\D/g, '')}`;
   }
 
-  /** A trunk and a rule of its own: what `npm run sip:setup` makes, but many beside each other. */
+  /** Trunks and a rule of its own: what `npm run sip:setup` makes, but many beside each other. */
   async provision(): Promise<void> {
     const { agentName, number } = this;
     await provisionInbound(this.livekit.sip, {
@@ -144,6 +156,14 @@ export class Installation {
       password: undefined,
       agentName,
       open: true,
+      name: agentName,
+    });
+    await provisionOutbound(this.livekit.sip, {
+      address: this.carrier.address,
+      transport: 'udp',
+      username: undefined,
+      password: undefined,
+      callerNumber: number,
       name: agentName,
     });
   }
@@ -194,6 +214,8 @@ export class Installation {
       CRM_URL: this.backend.url,
       WEBHOOK_URL: crm === 'builtin' ? `${this.backend.url}/webhook` : '',
       WEBHOOK_SECRET: SIM_SECRET,
+      SIP_OUTBOUND_ADDRESS: `${this.carrier.address};transport=udp`,
+      SIP_CALLER_NUMBER: this.number,
       // Installations stand beside each other; where it listens is in its log.
       PORT: '0',
       API_KEY: SIM_API_KEY,
@@ -265,7 +287,7 @@ export class Installation {
 
   async stop(): Promise<void> {
     this.#route(null);
-    await this.phone.close();
+    await Promise.all([this.phone.close(), this.carrier.close()]);
     for (const worker of this.#workers) {
       await worker.stop();
       worker.killOrphans();

@@ -125,7 +125,9 @@ export class WorkerProcess {
   /** The process that runs this call, from its own log. */
   async callProcess(callId?: string): Promise<number> {
     const line = await this.waitForLine(
-      (one) => one.msg === 'ringing' && (callId === undefined || one.call === callId),
+      ({ msg, call }) =>
+        (msg === 'ringing' || msg === 'placing a call') &&
+        (callId === undefined || call === callId),
     );
     return line.pid;
   }

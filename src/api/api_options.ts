@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
 import type { SecretBox } from '../config/secret_box.ts';
+import type { AcceptCall } from '../dialling/call_acceptance.ts';
+import type { EndCall } from '../dialling/call_end.ts';
 import type { ApiKeyStore, EndpointStore, RetentionStore } from '../store/endpoint_store.ts';
 import type { CallStore, ContactStore, DeliveryStore, JobStore } from '../store/store.ts';
 import type { SuppressionStore } from '../store/suppression_store.ts';
@@ -31,8 +33,18 @@ export interface ShownAgent {
   language: string;
 }
 
+/** What the API needs to place calls. */
+export interface OutboundCalls {
+  /** SIP_CALLER_NUMBER. */
+  callerNumber: string | undefined;
+  accept: AcceptCall;
+}
+
 export interface ApiOptions {
   store: ApiStore;
+  /** `null` where no outbound trunk is configured: then no call is placed. */
+  outbound: OutboundCalls | null;
+  endCall: EndCall;
   /** Seals the secrets of endpoints. */
   secrets: SecretBox;
   agents: readonly ShownAgent[];

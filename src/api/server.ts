@@ -20,6 +20,7 @@ import { installOpenapi } from './openapi.ts';
 import { installRateLimit } from './rate_limit.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { automationTriggerRoutes } from './routes/automation_triggers.ts';
+import { callRequestRoutes } from './routes/call_requests.ts';
 import { callRoutes } from './routes/calls.ts';
 import { contactRoutes } from './routes/contacts.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
@@ -130,6 +131,7 @@ export async function buildApi(options: ApiOptions): Promise<ApiApp> {
 
 function versionOne(app: ApiApp, options: ApiOptions): void {
   callRoutes(app, options);
+  callRequestRoutes(app, options);
   eventRoutes(app, options);
   webhookRoutes(app, options);
   automationTriggerRoutes(app, options);

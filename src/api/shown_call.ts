@@ -78,7 +78,7 @@ export function shownCall(
     costBreakdown: costBreakdown(ended),
     contact: call.contact,
     metadata: call.metadata,
-    gate: null,
+    gate: call.outbound?.gate ?? null,
     createdAt: isoTime(call.createdAt),
     answeredAt: isoTime(call.answeredAt),
     endedAt: isoTime(call.endedAt),

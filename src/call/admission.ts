@@ -4,6 +4,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { deleteRoom, type LiveKitApi } from '../telephony/livekit_api.ts';
 import { roomNow } from '../telephony/room_now.ts';
 import { type RoomRef, roomRef } from '../telephony/room_ref.ts';
+import { readTicket } from './call_ticket.ts';
 import { BUSY_HERE, type MissedCall, recordMissedCall } from './missed_call.ts';
 
 /**
@@ -62,6 +63,8 @@ export class Admission {
         await job.accept();
         return;
       }
+      // A call of ours that finds no slot is nobody's missed call: it waits and is dispatched again.
+      if (readTicket(job.job.metadata)) return await job.reject();
       log.warn({ room: room.name, draining: this.#closed }, 'no slot free: refusing a call');
       await this.refuse(room);
       await job.reject();

@@ -37,6 +37,11 @@ export class CallJournal {
     return this.#append({ facts: [{ id, kind: 'context', time: Date.now(), data }] });
   }
 
+  /** The far phone rings; outbound calls only. */
+  ringing(): Promise<void> {
+    return this.#append({ events: [draftEvent('call.ringing', {})] });
+  }
+
   answered(ringMs: number, context: ContextState): Promise<void> {
     return this.#append({ events: [draftEvent('call.answered', { ring_ms: ringMs, context })] });
   }
@@ -83,7 +88,7 @@ export class CallJournal {
   /** The end. `failed` first where the phone was never answered. */
   ended(
     reason: EndReason,
-    failed: { sipStatus: number } | null,
+    failed: { sipStatus: number | null } | null,
     usage: Record<string, unknown> | null,
   ): Promise<void> {
     const events: EventDraft[] = [];

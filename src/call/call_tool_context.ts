@@ -4,12 +4,12 @@ import type { ToolContext } from '../tools/tool_context.ts';
 import { offerGoodbye } from './goodbye.ts';
 import { transfers } from './instructions.ts';
 import { lastWordsHeard } from './last_words.ts';
-import { contactInHand, type LiveCall } from './live_call.ts';
+import { contactInHand, type LiveCall, otherParty } from './live_call.ts';
 
 /** What the tools may know of this call, and do to it. */
 export function toolContext(call: LiveCall): ToolContext {
   const { journal, ending, log, profile } = call;
-  const phone = call.caller?.from ?? null;
+  const phone = otherParty(call);
   return {
     callId: call.id,
     phone,

@@ -34,7 +34,7 @@ export async function finishCall(
 ): Promise<void> {
   const { job, journal, log, livekit } = call;
   const answered = call.answeredAt !== undefined;
-  const owned = !ledger.fenced.aborted;
+  const owned = !ledger.fenced.aborted && !call.disowned;
   let sessionClosed: boolean;
   if (owned) {
     if (reason === 'model_unavailable' && answered) await apologise(call);
@@ -49,9 +49,7 @@ export async function finishCall(
       ),
     ]);
     sessionClosed = closed;
-    const failed = answered
-      ? null
-      : { sipStatus: reason === 'caller_hung_up' ? REQUEST_TERMINATED : BUSY_HERE };
+    const failed = answered ? null : { sipStatus: sipStatusOf(call, reason) };
     if (!call.opened) await quietly(log, 'opening failed', () => journal.started(unseen(call)));
     await quietly(log, 'writing the end failed', () =>
       journal.ended(reason, failed, sessionUsage(call)),
@@ -86,6 +84,12 @@ function unseen(call: LiveCall): CallOpening {
     metadata: {},
     time: call.startedAt,
   };
+}
+
+/** Of a call that was never answered. Of an outbound one only what the far side has said. */
+function sipStatusOf({ direction, failedWith = null }: LiveCall, reason: EndReason): number | null {
+  if (direction === 'outbound') return failedWith;
+  return reason === 'caller_hung_up' ? REQUEST_TERMINATED : BUSY_HERE;
 }
 
 /** Reasons behind which something was said that the caller shall hear to its end. */

@@ -28,10 +28,10 @@ function variables(call: LiveCall): Record<string, unknown> {
     contact: contactInHand(call),
     call: {
       id: call.id,
-      direction: 'inbound',
+      direction: call.direction,
       from: call.caller?.from ?? null,
       to: call.caller?.to ?? null,
     },
-    variables: {},
+    variables: call.variables,
   });
 }

@@ -15,18 +15,23 @@ import type { CallModel } from './realtime_model.ts';
 /** One call while it lives: what its parts share. */
 export interface LiveCall {
   readonly id: CallId;
+  readonly direction: 'inbound' | 'outbound';
   readonly job: JobContext;
   readonly settings: Settings;
   readonly log: Logger;
   readonly livekit: LiveKitApi;
   readonly journal: CallJournal;
   readonly ending: CallEnding;
-  /** When the phone began to ring, as far as we saw it. Milliseconds. */
-  readonly startedAt: number;
+  /** When the phone began to ring, as far as we saw it; outbound, when it was dialled. Milliseconds. */
+  startedAt: number;
   /** The ledger has been told of the call. */
   opened: boolean;
-  /** Known once the phone is in the room. */
+  /** The phone: known once it is in the room; of an outbound call, before it is dialled. */
   caller?: SipCaller;
+  /** What the API gave for the templates. */
+  variables: Readonly<Record<string, unknown>>;
+  /** The SIP status that an outbound call failed with, where one came. */
+  failedWith?: number | null;
   profile?: Profile;
   crm?: Crm;
   contact: KnownContact;
@@ -36,8 +41,16 @@ export interface LiveCall {
   agent?: voice.Agent;
   announcer?: Announcer;
   answeredAt?: number;
+  /** Another process has it: its room and its record are left alone. */
+  disowned?: boolean;
   /** A REFER is under way, or one ended without anybody knowing how. */
   transfer?: 'pending' | 'unconfirmed';
+}
+
+/** E.164 of the other party; `null` where it is not known. */
+export function otherParty({ direction, caller }: LiveCall): string | null {
+  if (!caller) return null;
+  return direction === 'inbound' ? caller.from : caller.to;
 }
 
 /** The contact in hand right now, for templates and look-ups. */

@@ -19,6 +19,8 @@ export function phoneLeft(call: LiveCall, reason: DisconnectReason | undefined):
       TRANSFER_OUTCOME_LIMIT_MS,
     );
     ending.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  } else if (call.direction === 'outbound' && call.answeredAt === undefined) {
+    // Whoever dials, or follows a phone that was dialled, learns more of it than this reason.
   } else if (transfer === 'unconfirmed') void ending.end('transfer_unconfirmed');
   else if (departure === 'media_lost') void ending.end('media_lost');
   else if (departure === 'removed') void ending.end('ended_by_api');

@@ -342,6 +342,29 @@ export const SETTINGS = {
     defaultMeaning: 'no cap',
     example: '50',
   }),
+  RING_SECONDS: setting({
+    group: 'Outbound calls',
+    meaning: 'How long a called phone may ring before it counts as `no_answer`; 75 at most.',
+    schema: read.number(5, 75),
+    default: '30',
+    example: '45',
+  }),
+  OUTBOUND_CALLS: setting({
+    group: 'Outbound calls',
+    meaning:
+      'How many outbound calls there may be at a time: what your carrier’s trunk carries. The others wait.',
+    schema: read.number(1, 10_000),
+    default: '10',
+    example: '4',
+  }),
+  OUTBOUND_CALLS_PER_SECOND: setting({
+    group: 'Outbound calls',
+    meaning:
+      'How many calls may be dialled a second. Carriers refuse those beyond what a trunk is allowed, often 1.',
+    schema: read.number(0.01, 1_000, { whole: false }),
+    default: '1',
+    example: '5',
+  }),
   INBOUND_RESERVE: setting({
     group: 'Outbound calls',
     meaning:

@@ -62,6 +62,12 @@ export interface Settings {
         })
       | null;
   };
+  outbound: {
+    ringSeconds: number;
+    /** At a time. */
+    calls: number;
+    callsPerSecond: number;
+  };
   stack: {
     livekitPort: number;
     rtcTcpPort: number;
@@ -171,6 +177,11 @@ export function loadSettings({
       username: values.SIP_USERNAME,
       password: values.SIP_PASSWORD,
       outbound: outboundTrunk(values),
+    },
+    outbound: {
+      ringSeconds: values.RING_SECONDS,
+      calls: values.OUTBOUND_CALLS,
+      callsPerSecond: values.OUTBOUND_CALLS_PER_SECOND,
     },
     stack: {
       livekitPort: values.STACK_LIVEKIT_PORT,

@@ -20,6 +20,8 @@ const RELEASE_TIMEOUT_MS = 10_000;
 const RELEASE_PAUSE_MAX_MS = 10_000;
 /** After so long the call is recorded as ended all the same; LiveKit closes empty rooms by itself. */
 const RELEASE_GIVE_UP_MS = 60_000;
+/** A call whose processes die one after the other is not given to yet another. */
+const ADOPTIONS_AT_MOST = 6;
 /** Temporarily Unavailable, RFC 3261 21.4.18: the caller rang and nobody was there to answer. */
 const SIP_UNAVAILABLE = 480;
 
@@ -45,6 +47,11 @@ export interface SweeperOptions {
   isHeld: (callId: string) => Promise<boolean>;
   /** Removes the ghost participant and the room; a room that is gone is a success. */
   releaseRoom: (call: CallRecord, signal: AbortSignal) => Promise<void>;
+  /**
+   * Gives a call whose phone is still there to a new process, which then holds it by this lease.
+   * `absent`: there is nothing to go on with. (Default: no call is)
+   */
+  adopt?: (call: CallRecord, lease: number, signal: AbortSignal) => Promise<'adopted' | 'absent'>;
   /** (Default: 5 s) */
   everyMs?: number;
   /** Pause after the first failed release, doubled up to 10 s. (Default: 1 s) */
@@ -60,10 +67,13 @@ export interface SweeperOptions {
  * abandoned ── its spools taken in ──┬─ they held call.ended ──► ended by itself
  *                                    └─ takeOver ─┬─ null ─────► somebody else's
  *                                                 ▼
+ *                     outbound, the phone is there ─ adopted: a new process goes on with it
+ *                                                 ▼
  *                                             releasing ⟲ fails: 1 s, 2 s … 10 s
  *                                                 │  └── 60 s over: with a note
  *                                                 ▼
- *                              call.failed (never answered) + call.ended worker_lost
+ *                              call.failed (never answered) + call.ended worker_lost (dial_failed
+ *                              for an outbound call that was never answered)
  * ```
  *
  * The room goes first, so that "ended" is true when it is read. The lease of the takeover fences the
@@ -168,9 +178,17 @@ export class Sweeper {
     if (!taken) return;
     const { call, lease } = taken;
     this.#log.warn({ callId, lease, state: call.state }, 'call was lost, ending it');
+    if (await this.#adopted(call, lease)) return;
     const release = await this.#release(call, { callId, lease });
     if (release === 'stop') return;
     await this.#appendEnd(callId, lease, release === 'gave up');
+  }
+
+  /** Asked again by the next sweep where LiveKit does not answer: the lease runs out meanwhile. */
+  async #adopted(call: CallRecord, lease: number): Promise<boolean> {
+    const { adopt } = this.#options;
+    if (!adopt || lease > ADOPTIONS_AT_MOST) return false;
+    return (await adopt(call, lease, this.#closing.signal)) === 'adopted';
   }
 
   async #release(call: CallRecord, held: HeldLease): Promise<'done' | 'gave up' | 'stop'> {
@@ -201,11 +219,14 @@ export class Sweeper {
     const events: EventDraft[] = [];
     // Read again: spools may have told more since the takeover.
     const call = await store.getCall(callId);
-    if (call?.answeredAt === null && !(await this.#hasFailed(callId))) {
-      const data = { sip_status: SIP_UNAVAILABLE, reason: 'worker_lost' };
+    const unanswered = call?.answeredAt === null;
+    const endReason = unanswered && call.direction === 'outbound' ? 'dial_failed' : 'worker_lost';
+    if (unanswered && !(await this.#hasFailed(callId))) {
+      const sipStatus = call.direction === 'inbound' ? SIP_UNAVAILABLE : null;
+      const data = { sip_status: sipStatus, reason: endReason };
       events.push({ id: newId('evt'), type: 'call.failed', time, data });
     }
-    const data = { end_reason: 'worker_lost' };
+    const data = { end_reason: endReason };
     events.push({ id: newId('evt'), type: 'call.ended', time, data });
     const append: Append = { callId, lease, events };
     if (ghost) {

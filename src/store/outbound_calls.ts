@@ -137,16 +137,6 @@ export async function recordGate(
     .execute();
 }
 
-export async function countOutboundUnderWay(db: Kysely<Tables>): Promise<number> {
-  const { count } = await db
-    .selectFrom('calls')
-    .select((columns) => columns.fn.countAll<number>().as('count'))
-    .where('direction', '=', 'outbound')
-    .where('state', 'in', ['dialing', 'ringing', 'active'])
-    .executeTakeFirstOrThrow();
-  return count;
-}
-
 /** A call that the gate blocked never rang, so it is none of the number's calls. */
 async function callsToNumber(db: Kysely<Tables>, to: string, since: number): Promise<number> {
   const { rows } = await sql<{ count: number }>`

@@ -77,8 +77,6 @@ export interface OutboundStore {
   takeForDialling(callId: string, leaseMs: number): Promise<DialTurn>;
   /** The gate's decision at dialling, beside the one at acceptance. */
   recordGate(callId: string, gate: Record<string, unknown>): Promise<void>;
-  /** Outbound calls in `dialing`, `ringing` or `active`. */
-  countOutboundUnderWay(): Promise<number>;
   /** Forgets idempotency keys from before then. */
   forgetIdempotencyKeys(before: number): Promise<number>;
 }

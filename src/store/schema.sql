@@ -50,10 +50,10 @@ CREATE INDEX calls_costing on calls (ended_at) where cost_microusd is not null;
 
 CREATE INDEX calls_dialled_to on calls (to_number, created_at) where direction = 'outbound';
 
+CREATE INDEX calls_ended on calls (ended_at, id) where ended_at is not null;
+
 CREATE INDEX calls_held_by_lease on calls (lease_until)
   where state in ('dialing', 'ringing', 'active');
-
-CREATE INDEX calls_ended on calls (ended_at, id) where ended_at is not null;
 
 CREATE INDEX calls_live_by_caller on calls (from_number) where state <> 'ended';
 

@@ -265,9 +265,6 @@ class SqliteStore implements Store {
   recordGate: Store['recordGate'] = (callId, gate) =>
     this.#transaction((trx) => outbound.recordGate(trx, callId, gate));
 
-  countOutboundUnderWay: Store['countOutboundUnderWay'] = () =>
-    this.#read(outbound.countOutboundUnderWay);
-
   forgetIdempotencyKeys: Store['forgetIdempotencyKeys'] = (before) =>
     this.#transaction((trx) => outbound.forgetIdempotencyKeys(trx, before));
 

@@ -59,6 +59,8 @@ export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<Test
     store,
     secrets,
     agents: [AGENT],
+    outbound: null,
+    endCall: (id) => store.getCall(id),
     checkUrl: ({ hostname }) => {
       if (!hostname.endsWith('.private')) return;
       throw new CallwireError('DELIVERY_ADDRESS_REFUSED', 'The host is a private address.');

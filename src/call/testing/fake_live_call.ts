@@ -99,6 +99,8 @@ export function fakeLiveCall(overrides: Partial<LiveCall> = {}): FakeLiveCall {
   };
   const call: LiveCall = {
     id: CALL_ID,
+    direction: 'inbound',
+    variables: {},
     job: job as unknown as LiveCall['job'],
     settings: {} as LiveCall['settings'],
     log,

@@ -1,0 +1,113 @@
+import { writeTicket } from '../src/call/call_ticket.ts';
+import { PHONE_IDENTITY } from '../src/call/phone_identity.ts';
+import { logger } from '../src/config/log.ts';
+import type { Settings } from '../src/config/settings.ts';
+import { type AdoptCall, createAdoption } from '../src/dialling/adoption.ts';
+import { type AcceptCall, createCallAcceptance } from '../src/dialling/call_acceptance.ts';
+import { createCallEnd, type EndCall } from '../src/dialling/call_end.ts';
+import { dialCapacity } from '../src/dialling/dial_capacity.ts';
+import { DialDesk } from '../src/dialling/dial_desk.ts';
+import { DialHandler, neverDialled } from '../src/dialling/dial_handler.ts';
+import { DialGate } from '../src/gate/dial_gate.ts';
+import type { GroupCommit } from '../src/ledger/group_commit.ts';
+import type { RequestHandlers } from '../src/ledger/host_session.ts';
+import type { Append, CallRecord, Store } from '../src/store/store.ts';
+import { adoptable } from '../src/telephony/dialled_leg.ts';
+import { deleteRoom, type LiveKitApi } from '../src/telephony/livekit_api.ts';
+import { outboundTrunkId } from '../src/telephony/outbound_trunk.ts';
+
+const log = logger('outbound');
+
+/** What runs on this worker, as outbound calls have to know it. */
+export interface WorkerLoad {
+  /** Resolves when LiveKit has registered the worker. */
+  readonly registered: Promise<void>;
+  inboundCalls(): number;
+  /** Ids of the outbound calls. */
+  outboundCalls(): readonly string[];
+}
+
+/** Everything about outbound calls in the worker's main process. */
+export interface Outbound {
+  handler: DialHandler;
+  adopt: AdoptCall;
+  /** What call processes ask. */
+  requests: RequestHandlers;
+  accept: AcceptCall;
+  end: EndCall;
+}
+
+export function startOutbound(
+  settings: Settings,
+  parts: { store: Store; commits: GroupCommit; livekit: LiveKitApi; load: WorkerLoad },
+): Outbound {
+  const { store, commits, livekit, load } = parts;
+  const { agentName } = settings.livekit;
+  const commit = (append: Append) => commits.append(append, append.callId);
+  const gate = new DialGate({ store, rules: settings.gate });
+
+  let registered = false;
+  void load.registered.then(() => {
+    registered = true;
+  });
+  const dispatch = async (call: CallRecord, ticket: Parameters<typeof writeTicket>[0]) => {
+    await livekit.dispatch.createDispatch(call.room, agentName, { metadata: writeTicket(ticket) });
+  };
+  const desk = new DialDesk({
+    store,
+    commit,
+    trunkId: remembered(() => outboundTrunkId(livekit.sip, { name: agentName })),
+    log,
+  });
+  const handler = new DialHandler({
+    store,
+    desk,
+    gate,
+    capacity: dialCapacity({
+      ready: () => registered,
+      inboundCalls: () => load.inboundCalls(),
+      outboundCalls: () => load.outboundCalls(),
+      maxCalls: settings.calls.max,
+      inboundReserve: settings.calls.inboundReserve,
+      trunkCalls: settings.outbound.calls,
+      trunkCallsPerSecond: settings.outbound.callsPerSecond,
+    }),
+    dispatch,
+    release: ({ room }) => deleteRoom(livekit.rooms, room),
+    end: async (call, lease, reason) => {
+      await commit({ ...neverDialled(call.id, call.createdAt, reason, Date.now()), lease });
+    },
+    log,
+  });
+  const adopt = createAdoption({
+    desk,
+    ready: load.registered,
+    phoneIn: async (room) => (await adoptable(livekit.rooms, room, PHONE_IDENTITY)) !== null,
+    dispatch,
+    log,
+  });
+  return {
+    handler,
+    adopt,
+    requests: desk.requests,
+    accept: createCallAcceptance({ store, gate, commit }),
+    end: createCallEnd({
+      store,
+      commit,
+      deleteRoom: (room) => deleteRoom(livekit.rooms, room),
+    }),
+  };
+}
+
+/** How long the trunk's id is not asked for again; `npm run sip:setup` keeps it. */
+const TRUNK_KEPT_MS = 60_000;
+
+function remembered(ask: () => Promise<string>): () => Promise<string> {
+  let known: { id: string; until: number } | undefined;
+  return async () => {
+    if (known && known.until > Date.now()) return known.id;
+    const id = await ask();
+    known = { id, until: Date.now() + TRUNK_KEPT_MS };
+    return id;
+  };
+}

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import type { LedgerClient } from '../ledger/client.ts';
+
+/*
+ * What the process of an outbound call asks of its worker, and what it is answered. Both requests
+ * wait for the worker: without it nothing may be dialled.
+ */
+
+/** Everything about the call that its process needs. */
+export const DialOrder = z.object({
+  /** Whether the far phone has been heard to ring. */
+  state: z.enum(['queued', 'dialing', 'ringing']),
+  agentId: z.string(),
+  from: z.string(),
+  to: z.string(),
+  variables: z.record(z.string(), z.unknown()),
+  trunkId: z.string(),
+});
+export type DialOrder = z.infer<typeof DialOrder>;
+
+export const DIAL_ORDER = 'calls.dialOrder';
+export const BEGIN_DIALLING = 'calls.beginDialling';
+
+export const OrderRequest = z.object({ callId: z.string(), lease: z.number().int().positive() });
+
+/** Whether the phone may be called now. `begun` is committed: from here on nobody else will. */
+export const DialPermission = z.enum(['begun', 'suppressed', 'fenced']);
+export type DialPermission = z.infer<typeof DialPermission>;
+
+type Asker = Pick<LedgerClient, 'request'>;
+
+export async function askForOrder(
+  ledger: Asker,
+  ticket: { call: string; lease: number },
+  signal: AbortSignal,
+): Promise<DialOrder> {
+  const params = { callId: ticket.call, lease: ticket.lease };
+  return DialOrder.parse(await ledger.request(DIAL_ORDER, params, signal));
+}
+
+export async function beginDialling(
+  ledger: Asker,
+  ticket: { call: string; lease: number },
+  signal: AbortSignal,
+): Promise<DialPermission> {
+  const params = { callId: ticket.call, lease: ticket.lease };
+  return DialPermission.parse(await ledger.request(BEGIN_DIALLING, params, signal));
+}

@@ -1,0 +1,203 @@
+import type { JobContext } from '@livekit/agents';
+import type { EndReason } from '../events/catalogue.ts';
+import type { LedgerClient } from '../ledger/client.ts';
+import { dial } from '../telephony/dial.ts';
+import type { DialOutcome } from '../telephony/dial_outcome.ts';
+import { followLeg, onRinging } from '../telephony/dialled_leg.ts';
+import { waitUntilActive } from '../telephony/sip_participant.ts';
+import { noteAnswer, orEnded, startAgent } from './agent_session.ts';
+import { beginCall } from './begin_call.ts';
+import { CallEnded } from './call_ending.ts';
+import type { CallRuntime } from './call_runtime.ts';
+import type { CallTicket } from './call_ticket.ts';
+import { converse } from './conversation.ts';
+import { askForOrder, beginDialling, type DialOrder } from './dial_orders.ts';
+import type { LiveCall } from './live_call.ts';
+import { PHONE_IDENTITY } from './phone_identity.ts';
+import { prepareCall } from './prepare_call.ts';
+
+/** The worker answers from memory and its store; without it nothing is dialled. */
+const WORKER_LIMIT_MS = 5_000;
+
+/** An adopted phone is in the room already, or the adoption came too late. */
+const ADOPTED_LIMIT_MS = 3_000;
+
+/**
+ * One outbound call, from the dispatch to the hang-up. Never rejects.
+ *
+ * ```
+ * taken ─► whom? ─► context + model ─► begun ─► INVITE ─► ringing ─► answered ─► greeting ─► talk
+ *   │                                    ▲ committed: whatever dies from here on, nobody dials again
+ *   └─ task `adopt`: a process that had dialled is dead ──► the phone is in the room ───┘
+ *          every step can be the last: CallEnding decides once, finishCall does it
+ * ```
+ *
+ * Nothing rings before context and model are there: a callee who says hello is heard, and known.
+ */
+export async function placeCall(
+  job: JobContext,
+  runtime: CallRuntime,
+  ticket: CallTicket,
+): Promise<void> {
+  const { call, ledger } = beginCall(job, runtime, {
+    id: ticket.call,
+    lease: ticket.lease,
+    direction: 'outbound',
+    opened: true,
+  });
+  try {
+    const order = await takeOrder(call, ledger, ticket);
+    await prepare(call, runtime, ledger, order);
+    if (ticket.task === 'dial') await dialPhone(call, ledger, ticket, order);
+    else await adoptPhone(call, order);
+    await converse(call, ledger);
+  } catch (error) {
+    if (error instanceof CallEnded) return;
+    call.log.error({ err: error }, 'the call broke');
+    await call.ending.end('error');
+  }
+}
+
+async function takeOrder(
+  call: LiveCall,
+  ledger: LedgerClient,
+  ticket: CallTicket,
+): Promise<DialOrder> {
+  const order = await askForOrder(ledger, ticket, withinLimit(call)).catch((error: unknown) => {
+    call.ending.signal.throwIfAborted();
+    // Somebody else has the call, or the worker is gone: either way it is not this process's to end.
+    call.log.warn({ err: error }, 'the call is not given to this process');
+    return disown(call);
+  });
+  const { from, to } = order;
+  call.caller = { identity: PHONE_IDENTITY, from, to, sipCallId: null, headers: {} };
+  call.variables = order.variables;
+  call.log.info({ agent: order.agentId, task: ticket.task, pii: { from, to } }, 'placing a call');
+  return order;
+}
+
+async function prepare(
+  call: LiveCall,
+  runtime: CallRuntime,
+  ledger: LedgerClient,
+  order: DialOrder,
+): Promise<void> {
+  const profile = runtime.profiles.all.find(({ id }) => id === order.agentId);
+  if (!profile) {
+    call.log.error({ agent: order.agentId }, 'the agent of this call has no profile any more');
+    await call.ending.end('error');
+    return call.ending.signal.throwIfAborted();
+  }
+  const connected = orEnded(call.job.connect(), call.ending.signal);
+  await prepareCall(call, ledger, { profile, phone: order.to, beside: connected });
+}
+
+/** From the commit that only this process may dial to the moment both sides hear each other. */
+async function dialPhone(
+  call: LiveCall,
+  ledger: LedgerClient,
+  ticket: CallTicket,
+  order: DialOrder,
+): Promise<void> {
+  const { ending, log } = call;
+  const permission = await beginDialling(ledger, ticket, withinLimit(call)).catch(
+    (error: unknown) => {
+      ending.signal.throwIfAborted();
+      // It may have been committed all the same: then the sweep finds no phone, and ends the call.
+      log.error({ err: error }, 'no permission to dial: the worker does not answer');
+      return disown(call);
+    },
+  );
+  if (permission === 'fenced') await disown(call);
+  if (permission === 'suppressed') {
+    log.warn('the number was suppressed while the call waited');
+    await ending.end('blocked');
+  }
+  ending.signal.throwIfAborted();
+
+  call.startedAt = Date.now();
+  const answered = followPhone(call);
+  const dialled = dial({
+    sip: call.livekit.sip,
+    rooms: call.livekit.rooms,
+    trunkId: order.trunkId,
+    to: order.to,
+    from: order.from,
+    room: call.job.room,
+    identity: PHONE_IDENTITY,
+    ringingTimeoutInSeconds: call.settings.outbound.ringSeconds,
+    maxCallDurationInSeconds: Math.ceil(call.settings.calls.maxMinutes * 60) + 60,
+    onRinging: () => noteRinging(call),
+    signal: call.ending.signal,
+  });
+  void dialled.then((outcome) => unlessAnswered(call, outcome));
+  await answered;
+}
+
+/** The phone has been called by a process that is dead. What it says from here on is heard. */
+async function adoptPhone(call: LiveCall, order: DialOrder): Promise<void> {
+  const { livekit, job, settings } = call;
+  if (order.state !== 'ringing') onRinging(job.room, PHONE_IDENTITY, () => noteRinging(call));
+  const answered = followPhone(call);
+  const followed = followLeg({
+    rooms: livekit.rooms,
+    room: job.room,
+    identity: PHONE_IDENTITY,
+    deadline: performance.now() + settings.outbound.ringSeconds * 1_000,
+    appearWithinMs: ADOPTED_LIMIT_MS,
+    signal: call.ending.signal,
+  });
+  void followed.then((outcome) => unlessAnswered(call, outcome));
+  await answered;
+}
+
+/**
+ * The session starts while the phone rings, deaf: what the far network plays meanwhile (ringback,
+ * announcements) must not reach the model. It hears from the answer on, without a gap.
+ */
+async function followPhone(call: LiveCall): Promise<void> {
+  const { job, ending } = call;
+  const { signal } = ending;
+  const active = waitUntilActive(job.room, PHONE_IDENTITY, signal).then(() => {
+    call.session?.input.setAudioEnabled(true);
+    noteAnswer(call);
+  });
+  const started = startAgent(call, PHONE_IDENTITY);
+  if (call.answeredAt === undefined) call.session?.input.setAudioEnabled(false);
+  await Promise.all([active, orEnded(started, signal)]);
+}
+
+function noteRinging({ journal, log }: LiveCall): void {
+  log.info('the phone rings');
+  journal.ringing().catch(() => undefined);
+}
+
+/** How a call ends whose phone was not answered. */
+const REASONS: Record<Exclude<DialOutcome['outcome'], 'answered'>, EndReason> = {
+  busy: 'busy',
+  no_answer: 'no_answer',
+  invalid_number: 'invalid_number',
+  dial_failed: 'dial_failed',
+  cancelled: 'ended_by_api',
+  // Nobody can tell whether it rang: it is not dialled again.
+  unknown: 'dial_failed',
+};
+
+function unlessAnswered(call: LiveCall, { outcome, sipStatus, reason }: DialOutcome): void {
+  const { ending, log } = call;
+  if (outcome === 'answered' || ending.signal.aborted) return;
+  call.failedWith = sipStatus;
+  log.info({ outcome, sip_status: sipStatus, reason }, 'not answered');
+  void ending.end(REASONS[outcome]);
+}
+
+/** Leaves room and record alone: they are somebody else's. */
+async function disown(call: LiveCall): Promise<never> {
+  call.disowned = true;
+  await call.ending.end('worker_lost');
+  throw new CallEnded('worker_lost');
+}
+
+function withinLimit({ ending }: LiveCall): AbortSignal {
+  return AbortSignal.any([ending.signal, AbortSignal.timeout(WORKER_LIMIT_MS)]);
+}

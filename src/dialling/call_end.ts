@@ -1,0 +1,44 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Append, AppendResult, CallRecord, Store } from '../store/store.ts';
+import { neverDialled } from './dial_handler.ts';
+
+export interface CallEndOptions {
+  store: Pick<Store, 'getCall' | 'takeForDialling'>;
+  commit: (append: Append) => Promise<AppendResult>;
+  /** Drops every leg: a phone that rings stops, one that talks is hung up on. */
+  deleteRoom: (room: string) => Promise<void>;
+  clock?: () => number;
+}
+
+/** What a call process needs from the end of its room to its `call.ended`; a dead one has a sweep. */
+const END_LIMIT_MS = 8_000;
+const LOOK_EVERY_MS = 100;
+
+/** Nobody dials with it: it only fences whoever had the call. */
+const END_LEASE_MS = 30_000;
+
+/**
+ * Ends a call in whatever state it is, and returns it as it then is; `null` for an unknown one. A
+ * call that waits is taken from whoever is about to dial it, so that it never is; one that goes on is
+ * ended by its room, and its own process writes the end.
+ */
+export function createCallEnd({ store, commit, deleteRoom, clock = Date.now }: CallEndOptions) {
+  return async function end(callId: string, signal: AbortSignal): Promise<CallRecord | null> {
+    const turn = await store.takeForDialling(callId, END_LEASE_MS);
+    if (turn.status === 'unknown') return null;
+    if (turn.status === 'taken') {
+      const { call, lease } = turn;
+      const append = neverDialled(callId, call.createdAt, 'ended_by_api', clock());
+      await commit({ ...append, lease });
+    }
+    if (turn.status !== 'ended') await deleteRoom(turn.call.room);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(END_LIMIT_MS)]);
+    for (;;) {
+      const call = await store.getCall(callId);
+      if (!call || call.state === 'ended' || limit.aborted) return call;
+      await sleep(LOOK_EVERY_MS, undefined, { signal: limit }).catch(() => undefined);
+    }
+  };
+}
+
+export type EndCall = ReturnType<typeof createCallEnd>;

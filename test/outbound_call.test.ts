@@ -1,0 +1,206 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Installation } from '../sim/installation/installation.ts';
+import { waitFor } from '../sim/installation/wait_for.ts';
+import { tones } from '../sim/phone/audio_analysis.ts';
+import { answers, busy, rejects, ringsOut } from '../sim/phone/callee.ts';
+import { END_HZ, START_HZ } from '../sim/realtime/voice.ts';
+
+/** Made up; each test calls one of its own. */
+const phone = (n: number) => `+155501119${String(n).padStart(2, '0')}`;
+
+describe('an outbound call', () => {
+  let installation: Installation;
+  beforeAll(async () => {
+    installation = await Installation.start({
+      stack: inject('stack'),
+      number: '+15550111000',
+      contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: phone(1) }],
+      env: {
+        CALLING_HOURS: 'off',
+        OUTBOUND_CALLS_PER_SECOND: '20',
+        RING_SECONDS: '5',
+        CALLS_PER_NUMBER_PER_DAY: '100',
+      },
+    });
+  });
+  afterAll(() => installation?.stop());
+
+  const place = async (to: string, more: Record<string, unknown> = {}) => {
+    const body = { agentId: 'front-desk', phoneNumber: to, knownConsent: true, ...more };
+    return await installation.request('POST', '/v1/calls', { body });
+  };
+  const accepted = async (to: string, more: Record<string, unknown> = {}): Promise<string> => {
+    const { status, body } = await place(to, more);
+    expect({ status, body }).toMatchObject({
+      status: 202,
+      body: { call: { direction: 'outbound' } },
+    });
+    return body.call.id;
+  };
+  const shown = async (id: string) => {
+    const { body } = await installation.request('GET', `/v1/calls/${id}`);
+    return body.call;
+  };
+  const ended = (id: string) =>
+    waitFor(
+      async () => {
+        const call = await shown(id);
+        return call.status === 'ended' ? call : undefined;
+      },
+      { what: `the end of ${id}`, deadlineMs: 60_000 },
+    );
+  const eventsOf = async (id: string) => {
+    const { body } = await installation.request('GET', `/v1/calls/${id}/events`);
+    return (body.events as { event: string; sequence: number | null; data: object }[]).filter(
+      ({ event, sequence }) => sequence !== null && !event.startsWith('crm.'),
+    );
+  };
+  const typesOf = async (id: string) => (await eventsOf(id)).map(({ event }) => event);
+
+  it('is dialled, greets whom it reaches by name, completely, and tells every step', async () => {
+    installation.carrier.subscribe(phone(1), answers({ ringMs: 800 }));
+    const id = await accepted(phone(1), { metadata: { lead: 7 } });
+    const call = await installation.carrier.waitForCall(phone(1));
+    expect(call.from).toBe(installation.number);
+    await call.heard.waitForTone(END_HZ, {});
+    const heard = tones(call.heard.samples(), [START_HZ, END_HZ]);
+    expect(heard.some(({ present }) => present.includes(START_HZ))).toBe(true);
+    await call.hangUp();
+    expect(await ended(id)).toMatchObject({
+      endReason: 'caller_hung_up',
+      transcript: expect.stringContaining('Ada Lovelace'),
+      contact: { name: 'Ada Lovelace' },
+      metadata: { lead: 7 },
+      gate: { acceptance: { allowed: true }, dialling: { allowed: true } },
+    });
+    await waitFor(async () => (await typesOf(id)).includes('call.completed') || undefined, {
+      what: 'call.completed',
+      deadlineMs: 20_000,
+    });
+    const events = await eventsOf(id);
+    expect(events.map(({ event }) => event)).toEqual([
+      'call.initiated',
+      'call.started',
+      'call.ringing',
+      'call.answered',
+      'call.ended',
+      'call.completed',
+    ]);
+    expect(installation.carrier.callsTo(phone(1))).toHaveLength(1);
+  });
+
+  it.each([
+    ['busy', 2, busy(), 486],
+    ['no_answer', 3, ringsOut(), null],
+    ['dial_failed', 4, rejects(603), 603],
+    ['invalid_number', 5, rejects(404), 404],
+  ] as const)('ends %s where that is what the phone says', async (reason, n, callee, status) => {
+    installation.carrier.subscribe(phone(n), callee);
+    const id = await accepted(phone(n));
+    expect(await ended(id)).toMatchObject({ endReason: reason, answeredAt: null });
+    const failed = (await eventsOf(id)).find(({ event }) => event === 'call.failed');
+    expect(failed?.data).toMatchObject({ reason, sip_status: status });
+    expect(installation.carrier.callsTo(phone(n))).toHaveLength(1);
+  });
+
+  it('is one, however often the same request comes', async () => {
+    installation.carrier.subscribe(phone(6), answers({ ringMs: 100, hangUpAfterMs: 300 }));
+    const more = { idempotencyKey: 'lead-6', variables: { a: 1, b: '' } };
+    const answersOf = await Promise.all(Array.from({ length: 50 }, () => place(phone(6), more)));
+    expect(new Set(answersOf.map(({ status }) => status))).toEqual(new Set([202]));
+    const ids = new Set(answersOf.map(({ body }) => body.call.id as string));
+    expect(ids.size).toBe(1);
+    const other = await place(phone(6), { ...more, variables: { a: 2 } });
+    expect(other).toMatchObject({ status: 409, body: { error: { code: 'idempotency_conflict' } } });
+    await ended([...ids][0] ?? '');
+    expect(installation.carrier.callsTo(phone(6))).toHaveLength(1);
+  });
+
+  it('is ended by the API in every state', async () => {
+    installation.carrier.subscribe(phone(7), ringsOut());
+    installation.carrier.subscribe(phone(8), answers({ ringMs: 100 }));
+    const end = async (id: string) => await installation.request('POST', `/v1/calls/${id}/end`);
+    const later = new Date(Date.now() + 3_600_000).toISOString();
+
+    const scheduled = await accepted(phone(9), { scheduledFor: later });
+    expect(await shown(scheduled)).toMatchObject({ status: 'scheduled' });
+    expect((await end(scheduled)).body.call).toMatchObject({ endReason: 'ended_by_api' });
+
+    const ringing = await accepted(phone(7));
+    await waitFor(async () => (await shown(ringing)).status === 'ringing' || undefined, {
+      what: 'the ringing',
+      deadlineMs: 30_000,
+    });
+    expect((await end(ringing)).body.call).toMatchObject({
+      status: 'ended',
+      endReason: 'ended_by_api',
+    });
+
+    const active = await accepted(phone(8));
+    await waitFor(async () => (await shown(active)).status === 'active' || undefined, {
+      what: 'the answer',
+      deadlineMs: 30_000,
+    });
+    expect((await end(active)).body.call).toMatchObject({
+      status: 'ended',
+      endReason: 'ended_by_api',
+    });
+    expect((await end(active)).status).toBe(200);
+    expect((await end('call_unknown')).status).toBe(404);
+    expect(installation.carrier.callsTo(phone(9))).toHaveLength(0);
+  });
+
+  it('is not placed to a number that is suppressed, whenever that is', async () => {
+    const later = new Date(Date.now() + 4_000).toISOString();
+    const waiting = await accepted(phone(10), { scheduledFor: later });
+    const { status } = await installation.request('POST', '/v1/suppressions', {
+      body: { phone: phone(10) },
+    });
+    expect(status).toBe(201);
+    expect(await place(phone(10))).toMatchObject({
+      status: 422,
+      body: { error: { code: 'suppressed' } },
+    });
+    expect(await ended(waiting)).toMatchObject({
+      endReason: 'blocked',
+      gate: { dialling: { allowed: false } },
+    });
+    expect(installation.carrier.callsTo(phone(10))).toHaveLength(0);
+  });
+
+  it('whose worker and process die while it rings is never dialled again, and ends', async () => {
+    installation.carrier.subscribe(phone(11), ringsOut());
+    const id = await accepted(phone(11));
+    await installation.carrier.waitForCall(phone(11));
+    await waitFor(async () => (await shown(id)).status === 'ringing' || undefined, {
+      what: 'the ringing',
+      deadlineMs: 30_000,
+    });
+    const callProcess = await installation.worker.callProcess(id);
+    installation.worker.kill('SIGKILL');
+    process.kill(callProcess, 'SIGKILL');
+    await installation.startWorker();
+    const call = await ended(id);
+    expect(['no_answer', 'dial_failed']).toContain(call.endReason);
+    expect((await typesOf(id)).filter((type) => type === 'call.ended')).toHaveLength(1);
+    expect(installation.carrier.callsTo(phone(11))).toHaveLength(1);
+  });
+
+  it('whose process dies while it rings is adopted: the phone is answered and greeted', async () => {
+    installation.carrier.subscribe(phone(12), answers({ ringMs: 4_000 }));
+    const id = await accepted(phone(12));
+    const call = await installation.carrier.waitForCall(phone(12));
+    await waitFor(async () => (await shown(id)).status === 'ringing' || undefined, {
+      what: 'the ringing',
+      deadlineMs: 30_000,
+    });
+    process.kill(await installation.worker.callProcess(id), 'SIGKILL');
+    await call.heard.waitForTone(END_HZ, { deadlineMs: 30_000 });
+    await call.hangUp();
+    expect(await ended(id)).toMatchObject({ endReason: 'caller_hung_up' });
+    expect(await typesOf(id)).toEqual(
+      expect.arrayContaining(['call.started', 'call.answered', 'call.ended']),
+    );
+    expect(installation.carrier.callsTo(phone(12))).toHaveLength(1);
+  });
+});
