@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_BODY_BYTES } from './json_body.ts';
+import { MAX_BODY_BYTES, MAX_CALL_BODY_BYTES } from './json_body.ts';
 import { type TestApi, testApi } from './testing/test_api.ts';
 
-/* What holds of every route there is: the list comes from the API's own description. */
+/*
+ * What holds of every route there is, also of those that are yet to be written: the list comes from
+ * the API's own description, and the first test holds that against the router.
+ */
 
 interface Route {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -25,7 +28,35 @@ function routesOf({ app }: TestApi): Route[] {
   );
 }
 
-const guarded = (api: TestApi) => routesOf(api).filter(({ scope }) => scope !== undefined);
+const ALIAS = '/api/v1/public';
+/** For browsers and generators of clients; they describe the API and hold nothing of it. */
+const UNDESCRIBED = ['/docs', '/openapi.json'];
+
+/** As the router has them, ids and all: it prints them as a tree. */
+function pathsOf({ app }: TestApi): string[] {
+  const branch: string[] = [];
+  return app
+    .printRoutes({ commonPrefix: false })
+    .split('\n')
+    .flatMap((line) => {
+      const [, indent = '', path] = /^([│ ]*)[├└]── (\S+) \(/.exec(line) ?? [];
+      if (path === undefined) return [];
+      branch.splice(indent.length / 4, Number.POSITIVE_INFINITY, path);
+      return [branch.join('').replaceAll(':id', 'made_up')];
+    });
+}
+
+/** Every route that asks for a scope, and each once more under its alias. */
+function guarded(api: TestApi): Route[] {
+  const described = routesOf(api).filter(({ scope }) => scope !== undefined);
+  const aliases = described.map((route) => ({ ...route, url: aliasOf(route.url) }));
+  return [...described, ...aliases];
+}
+
+function aliasOf(url: string): string {
+  return `${ALIAS}${url.slice('/v1'.length)}`;
+}
+
 const SCOPES = ['calls:write', 'calls:read', 'webhooks', 'ingest'] as const;
 const error = (code: string) => ({ error: { code, message: expect.any(String) } });
 
@@ -39,7 +70,11 @@ describe('every route', () => {
       '/metrics',
       '/readyz',
     ]);
-    expect(guarded(api).length).toBeGreaterThan(20);
+    const described = routesOf(api).map(({ url }) => url);
+    const aliases = described.filter((url) => url.startsWith('/v1/')).map(aliasOf);
+    const known = new Set([...described, ...aliases, ...UNDESCRIBED]);
+    expect(new Set(pathsOf(api))).toEqual(known);
+    expect(known.size).toBeGreaterThan(40);
   });
 
   it('answers 401 without a key and with a wrong one, before it looks at the body', async () => {
@@ -84,7 +119,7 @@ describe('every route', () => {
       ['application/xml', '<name/>', 415],
       ['text/plain', 'name', 415],
       ['application/x-www-form-urlencoded', 'name=x', 415],
-      ['application/json', JSON.stringify('x'.repeat(MAX_BODY_BYTES)), 413],
+      ['application/json', JSON.stringify('x'.repeat(MAX_CALL_BODY_BYTES)), 413],
     ];
     for (const { method, url } of guarded(api).filter((route) => route.method !== 'GET')) {
       for (const [type, payload, status] of garbage) {
@@ -95,6 +130,19 @@ describe('every route', () => {
         expect({ method, url, type, ...answer }).toMatchObject({
           status,
           body: { error: { code: expect.stringMatching(/^[a-z_]+$/) } },
+        });
+      }
+    }
+  });
+
+  it('looks at no body where none belongs', async () => {
+    const api = await testApi();
+    for (const { method, url } of guarded(api).filter((route) => route.method === 'GET')) {
+      const { status } = await api.request(method, url);
+      for (const body of ['{"name": ', 'x'.repeat(MAX_BODY_BYTES + 1)]) {
+        const headers = { 'content-type': 'application/json' };
+        expect({ url, ...(await api.request(method, url, { body, headers })) }).toMatchObject({
+          status,
         });
       }
     }
@@ -126,7 +174,7 @@ describe('every route', () => {
   it('refuses a query that makes no sense', async () => {
     const api = await testApi();
     for (const { url } of guarded(api).filter(({ method }) => method === 'GET')) {
-      if (url.includes('made_up') || url === '/v1/agents') continue;
+      if (url.includes('made_up') || url.endsWith('/agents')) continue;
       for (const query of ['limit=0', 'limit=many', 'limit=9999']) {
         const answer = await api.request('GET', `${url}?${query}`);
         expect({ url, query, ...answer }).toMatchObject({
@@ -156,8 +204,8 @@ describe('every route', () => {
   it('is the same under /api/v1/public, unless that is switched off', async () => {
     const api = await testApi();
     const closed = await testApi({ publicApi: false });
-    for (const { method, url } of guarded(api)) {
-      const alias = `/api/v1/public${url.slice('/v1'.length)}`;
+    for (const { method, url } of guarded(api).filter((one) => one.url.startsWith('/v1/'))) {
+      const alias = aliasOf(url);
       const options = method === 'GET' ? {} : { body: {} };
       expect((await api.request(method, alias, options)).status).toBe(
         (await api.request(method, url, options)).status,

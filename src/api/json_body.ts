@@ -3,6 +3,9 @@ import type { ApiApp } from './api_app.ts';
 /** The largest body, bytes: far more than any of ours, and nothing that memory would notice. */
 export const MAX_BODY_BYTES = 256 * 1024;
 
+/** Of the one route that takes more: a call with all the variables it may have. */
+export const MAX_CALL_BODY_BYTES = 4 * MAX_BODY_BYTES;
+
 /**
  * JSON and nothing else (415). An empty body counts as none: many clients send the header with
  * every request. `__proto__` is dropped like any unknown key.

@@ -9,7 +9,13 @@ import { API_ERRORS } from './api_error.ts';
 
 const DESCRIPTION = `Calls, events, endpoints and contacts of one Callwire.
 
-**Keys.** \`Authorization: Bearer <key>\` or \`X-API-Key: <key>\`. \`API_KEY\` in the environment is the first one; \`npm run keys create\` makes more. Each route names the scope it needs; \`admin\` may do everything.
+**Keys.** \`Authorization: Bearer <key>\` or \`X-API-Key: <key>\`. \`API_KEY\` in the environment is the first one; \`npm run keys create\` makes more. Each route names the scope it needs:
+
+- \`calls:read\`: calls and their events, agents, contacts: whoever may read what was said may know who said it.
+- \`calls:write\`: what calls are made of: contacts are added and changed with it.
+- \`webhooks\`: endpoints, triggers, deliveries and their replay.
+- \`ingest\`: takes in what other platforms report of their calls.
+- \`admin\`: everything; what people said and who they are is deleted with it alone.
 
 **Errors** are \`{"error": {"code", "message", "details"?}}\`, whatever went wrong. Codes:
 

@@ -9,14 +9,13 @@ import type { CallRecord } from '../../store/store.ts';
 import type { ApiApp } from '../api_app.ts';
 import { ApiError, invalidField, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
+import { MAX_CALL_BODY_BYTES } from '../json_body.ts';
 import { ShownCall, shownCall } from '../shown_call.ts';
 import { ErrorAnswer, IdParams, Time, text } from '../wire.ts';
 
 const MAX_VARIABLES = 100;
 const MAX_VARIABLE_BYTES = 4 * 1024;
 const MAX_METADATA_BYTES = 16 * 1024;
-/** Room for all of them, written with escapes. */
-const BODY_LIMIT = 1024 * 1024;
 const MAX_AHEAD_MS = 366 * 86_400_000;
 
 const Variables = z
@@ -78,7 +77,7 @@ export function callRequestRoutes(
     '/calls',
     {
       config,
-      bodyLimit: BODY_LIMIT,
+      bodyLimit: MAX_CALL_BODY_BYTES,
       schema: {
         operationId: 'createCall',
         summary: 'Call somebody',
