@@ -1,5 +1,5 @@
 import { type Agent, request } from 'undici';
-import { readAnswer } from '../src/delivery/answer_body.ts';
+import { MAX_ANSWER_BYTES } from '../src/delivery/answer_body.ts';
 import { USER_AGENT } from '../src/delivery/user_agent.ts';
 
 /** As long as a delivery waits for its receiver. */
@@ -40,7 +40,7 @@ export async function signedPost({
       body,
     });
     const outcome = { status: answer.statusCode, error: null, durationMs: durationMs() };
-    await readAnswer(answer.body);
+    await answer.body.dump({ limit: MAX_ANSWER_BYTES, signal: limit }).catch(() => undefined);
     return outcome;
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;

@@ -1,11 +1,11 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { BenchProcess } from './bench_process.ts';
 import { fsyncTimes } from './fsync_probe.ts';
 import type { Measurement } from './measurement.ts';
 import { median, quantile, spread } from './statistics.ts';
 
+const HOST = new URL('./ledger_host.ts', import.meta.url);
+const WRITER = new URL('./ledger_writer.ts', import.meta.url);
 const WRITERS = 30;
 const CONTROLS = 3;
 const EVERY_MS = 100;
@@ -18,10 +18,16 @@ const SETTLE_MS = 5_000;
 export interface Order {
   everyMs: number;
   durationMs: number;
+  /** An utterance, which is only kept, or an intent, 2 KB, which is delivered. */
+  event: 'utterance' | 'intent';
 }
 
 /** What it saw. */
 export interface Report {
+  /** Of its events, in their order. */
+  ids: string[];
+  /** `steadyNow()` */
+  appendedAt: number[];
   /** Append → durable, milliseconds. */
   latencies: number[];
   /** Of these, durable in the spool because no acknowledgement came within 100 ms. */
@@ -43,26 +49,29 @@ export const ledgerLoad: Measurement = {
     const durationMs = quick ? 1_000 : DURATION_MS;
     const dataDir = await lab.folder('ledger');
     const fsyncs = fsyncTimes(dataDir, quick ? 20 : FSYNCS);
-    const children: ChildProcess[] = [];
+    const processes: Pick<BenchProcess, 'end'>[] = [];
+    const startWriter = async (args: string[]) => {
+      const writer = await BenchProcess.start<Order, Report>(WRITER, args);
+      processes.push(writer);
+      return writer;
+    };
     try {
-      children.push(await start('./ledger_host.ts', [dataDir]));
+      processes.push(await BenchProcess.start(HOST, [dataDir]));
       // One after the other: 30 starting processes would be all that this measures.
-      const writing: ChildProcess[] = [];
-      for (let i = 0; i < writers; i++) writing.push(await start('./ledger_writer.ts', [dataDir]));
-      const idle: ChildProcess[] = [];
-      for (let i = 0; i < CONTROLS; i++) idle.push(await start('./ledger_writer.ts', []));
-      children.push(...writing, ...idle);
+      const writing: BenchProcess<Order, Report>[] = [];
+      for (let i = 0; i < writers; i++) writing.push(await startWriter([dataDir]));
+      const idle: BenchProcess<Order, Report>[] = [];
+      for (let i = 0; i < CONTROLS; i++) idle.push(await startWriter([]));
       log(`ledger: ${writers} writers are connected`);
       await sleep(quick ? 0 : SETTLE_MS);
-      const order: Order = { everyMs: EVERY_MS, durationMs };
-      const measured = [...writing, ...idle].map((child) => measure(child, order));
-      const reports = await Promise.all(measured);
-      await Promise.all(children.splice(0).reverse().map(end));
+      const order: Order = { everyMs: EVERY_MS, durationMs, event: 'utterance' };
+      const reports = await Promise.all([...writing, ...idle].map((writer) => writer.ask(order)));
+      await Promise.all(processes.splice(0).map((one) => one.end()));
       fsyncs.push(...fsyncTimes(dataDir, quick ? 20 : FSYNCS));
       log(`ledger: measured ${durationMs / 1_000} s`);
       return lines(reports.slice(0, writers), reports.slice(writers), fsyncs);
     } finally {
-      await Promise.all(children.map(end));
+      await Promise.all(processes.map((one) => one.end()));
     }
   },
 };
@@ -99,41 +108,4 @@ function lines(writers: readonly Report[], controls: readonly Report[], fsyncs: 
       },
     },
   ];
-}
-
-/** Resolves when the process says that it is ready; rejects when it exits first. */
-async function start(file: string, args: string[]): Promise<ChildProcess> {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args);
-  await heard(child);
-  return child;
-}
-
-async function measure(child: ChildProcess, order: Order): Promise<Report> {
-  child.send(order);
-  return (await heard(child)) as Report;
-}
-
-/** The next message of a child. */
-async function heard(child: ChildProcess): Promise<unknown> {
-  const over = new AbortController();
-  const exited = once(child, 'exit', { signal: over.signal }).then(([code]) => {
-    throw new Error(`a process of the bench exited with ${code}`);
-  });
-  exited.catch(() => undefined);
-  try {
-    const message = once(child, 'message', { signal: over.signal }).then(([one]) => one as unknown);
-    message.catch(() => undefined);
-    return await Promise.race([message, exited]);
-  } finally {
-    over.abort();
-  }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.disconnect();
-  const kill = setTimeout(() => child.kill('SIGKILL'), 5_000);
-  await exited;
-  clearTimeout(kill);
 }

@@ -5,6 +5,9 @@ import { newId } from '../src/ids.ts';
 import { LedgerClient } from '../src/ledger/client.ts';
 import { socketPath } from '../src/ledger/socket_path.ts';
 import { spoolDir } from '../src/ledger/spool.ts';
+import { serveBench } from './bench_process.ts';
+import { steadyNow } from './clock.ts';
+import { measuredIntent } from './delivery/measured_intent.ts';
 import type { Order, Report } from './ledger_load.ts';
 
 /**
@@ -18,17 +21,7 @@ const RESOLUTION_MS = 10;
 
 const callId = newId('call');
 const ledger = dataDir ? await open(dataDir) : null;
-process.on('message', (order: Order) => {
-  measure(order).then(
-    (report) => process.send?.(report),
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
-});
-process.once('disconnect', () => process.exit(0));
-process.send?.('ready');
+serveBench<Order, Report>('ready', measure);
 
 async function open(folder: string): Promise<LedgerClient> {
   const client = new LedgerClient({
@@ -48,11 +41,20 @@ async function open(folder: string): Promise<LedgerClient> {
 }
 
 /** At a fixed rate, whether or not the one before has been acknowledged. */
-async function measure({ everyMs, durationMs }: Order): Promise<Report> {
-  const report: Report = { latencies: [], spooled: 0, failed: 0, stallMs: 0 };
+async function measure({ everyMs, durationMs, event }: Order): Promise<Report> {
+  const report: Report = {
+    ids: [],
+    appendedAt: [],
+    latencies: [],
+    spooled: 0,
+    failed: 0,
+    stallMs: 0,
+  };
   const write = async (n: number) => {
     const item = { role: 'caller', text: 'This is measured.', item_id: `item_${n}` } as const;
-    const draft = draftEvent('transcript.final', item);
+    const draft = event === 'intent' ? measuredIntent(n) : draftEvent('transcript.final', item);
+    report.ids.push(draft.id);
+    report.appendedAt.push(steadyNow());
     const appendedAt = performance.now();
     try {
       const where = await ledger?.append({ callId, events: [draft] });

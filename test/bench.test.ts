@@ -32,7 +32,14 @@ describe('npm run bench', () => {
 
     const { lines } = resultSchema.parse(JSON.parse(await readFile(out, 'utf8')));
     const measured = new Set(lines.map(({ measurement }) => measurement));
-    expect([...measured].sort()).toEqual(['answering', 'events', 'ledger', 'tools', 'turns']);
+    expect([...measured].sort()).toEqual([
+      'answering',
+      'events',
+      'ledger',
+      'throughput',
+      'tools',
+      'turns',
+    ]);
     expect(lines.filter(({ value, n }) => value === null || n === 0)).toEqual([]);
     for (const { what } of lines) expect(printed).toContain(what);
   }, 300_000);

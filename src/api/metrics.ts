@@ -73,6 +73,7 @@ export function createMetrics(sources: {
     counted: (handler) => ({
       kind: handler.kind,
       ...(handler.schedule && { schedule: handler.schedule }),
+      ...(handler.lanes !== undefined && { lanes: handler.lanes }),
       attempt: async (job, signal) => {
         const outcome = await handler.attempt(job, signal);
         attempts.inc({ kind: job.kind, outcome: outcome.verdict.kind });

@@ -4,6 +4,12 @@ import type { DestinationStream } from 'pino';
 const MAX_WAITING_CHARACTERS = 8_000_000;
 const MAX_CHUNK_CHARACTERS = 64_000;
 const RETRY_MS = 20;
+/**
+ * Between two writes. A line goes out at the end of its turn of the event loop, but one that follows
+ * another waits for company: a write each was 80 of the 640 µs that a busy delivery loop needed for a
+ * delivery.
+ */
+const PAUSE_MS = 5;
 const MAX_EXIT_FLUSH_MS = 1_000;
 
 /**
@@ -15,7 +21,7 @@ const MAX_EXIT_FLUSH_MS = 1_000;
  * ever when the reader is gone (EPIPE; seen with `| head -1`), and a call process must end when
  * the worker that read its lines has died. Its synchronous one blocks.
  *
- * - writing: one chunk is under way, lines queue up; beyond 8 million characters they are counted
+ * - writing: one chunk is under way, or the pause behind it; lines queue up. Beyond 8 million characters they are counted
  *   instead, and the count is told when there is room again.
  * - broken: the reader is gone; lines are dropped.
  */
@@ -41,7 +47,9 @@ export class LogStream implements DestinationStream {
     }
     this.#lines.push(line);
     this.#waiting += line.length;
-    if (this.#state === 'idle') this.#writeNext();
+    if (this.#state !== 'idle') return;
+    this.#state = 'writing';
+    setImmediate(() => this.#writeNext());
   }
 
   #writeNext(): void {
@@ -61,7 +69,7 @@ export class LogStream implements DestinationStream {
         this.#breakOff();
       } else if (written < chunk.length) {
         this.#writeRest(chunk.subarray(written));
-      } else this.#writeNext();
+      } else setTimeout(() => this.#writeNext(), PAUSE_MS).unref();
     });
   }
 

@@ -14,6 +14,8 @@ const OVERLOAD_PAUSE_MS = 60_000;
  */
 export class CrmWriteHandler implements JobHandler {
   readonly kind = 'crm_write';
+  /** A CRM is slower than a receiver of events, and look-ups of ringing calls want it as well. */
+  readonly lanes = 8;
   readonly #writer: CrmWriter;
 
   constructor(writer: CrmWriter) {

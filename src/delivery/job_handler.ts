@@ -6,6 +6,8 @@ export interface JobHandler {
   readonly kind: JobKind;
   /** When its jobs are tried again. (Default: the loop's, that of deliveries) */
   readonly schedule?: RetrySchedule;
+  /** Attempts to one target at the same time (Default: what the loop allows) */
+  readonly lanes?: number;
   /** Tries once. Never rejects; bounded by its own deadline and by `signal` (shutdown). */
   attempt(job: ClaimedJob, signal: AbortSignal): Promise<AttemptOutcome>;
   /** What the ledger learns of the job's end; `null` when nothing. */

@@ -223,6 +223,23 @@ describe('a dead target', () => {
     expect(claims().map(({ job }) => job.target)).toEqual(Array(4).fill('dead'));
   });
 
+  it('leaves slots to others also when all the busy ones begin to hang', async () => {
+    const handler = scripted(async (job, signal) => {
+      const hangs = job.target !== 'healthy';
+      if (hangs) await untilAborted(signal);
+      return outcome({ kind: hangs ? 'retry' : 'success' });
+    });
+    startLoop({ handlers: [handler], concurrency: 16, perTarget: 8 });
+    const claims = () => [...store.jobs.values()].filter(({ claim }) => claim !== null).length;
+    for (const target of ['one', 'two', 'three']) {
+      const before = claims();
+      store.add(...Array.from({ length: 100 }, () => ({ target })));
+      await expect.poll(claims).toBeGreaterThan(before);
+    }
+    const healthy = store.add(...Array.from({ length: 20 }, () => ({ target: 'healthy' })));
+    await expect.poll(() => healthy.every(({ state }) => state === 'done')).toBe(true);
+  });
+
   /**
    * Its overdue jobs are the next due ones for ever, so that the store's "next due" hides when a
    * healthy target's retry is due. The loop looks anyway.
@@ -234,7 +251,7 @@ describe('a dead target', () => {
       attempts += job.target === 'healthy' ? 1 : 0;
       return outcome({ kind: attempts === 1 ? 'retry' : 'success' });
     });
-    store.add({ target: 'dead' }, { target: 'dead' });
+    store.add(...Array.from({ length: 20 }, () => ({ target: 'dead' })));
     const [healthy] = store.add({ target: 'healthy' });
     startLoop({ handlers: [handler], concurrency: 8, perTarget: 1, pollMs: 60_000 });
     await expect.poll(() => healthy?.state, { timeout: 5000 }).toBe('done');

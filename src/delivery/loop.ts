@@ -4,12 +4,13 @@ import { logAttempt } from './attempt_line.ts';
 import type { AttemptOutcome, JobHandler } from './job_handler.ts';
 import type { RetrySchedule } from './retry_schedule.ts';
 import { SettlementWriter } from './settlement_writer.ts';
+import { TargetLanes } from './target_lanes.ts';
 
 /*
  * A job
  * =====
  *
- *            claim                 attempt
+ *            claim            lane, attempt
  *   WAITING ───────▶ CLAIMED ──────────────────▶ settled, by the handler's verdict:
  *      ▲                │
  *      │                │                          success ─▶ DONE       (+ the handler's append)
@@ -44,15 +45,16 @@ export interface DeliveryLoopOptions {
   log: Logger;
   /** The wall clock, milliseconds (Default: `Date.now`) */
   clock?: () => number;
-  /** Attempts at the same time (Default: 64) */
+  /** Jobs that are claimed at the same time (Default: 600) */
   concurrency?: number;
   /**
-   * Of these, to one target (Default: 16). A dead target holds its 16 for 15 s each, the others
-   * never wait for them. To an endpoint of the API whose last attempt failed there are 2, and all of
-   * those together get half of `concurrency`: however many hang, the others have the other half.
+   * Attempts at the same time to one target (Default: 50). Three times as many more may be claimed
+   * ahead, but never more than half of what is free: however many targets begin to hang, for 15 s
+   * each, the last slots go to those with next to nothing under way. Of an endpoint of the API whose
+   * last attempt failed there are 2, and all of those together get half of `concurrency`.
    */
   perTarget?: number;
-  /** How long a claim lasts; three quarters of it are the most that an attempt gets (Default: 60 s) */
+  /** How long a claim lasts; half of it is the most that an attempt gets (Default: 60 s) */
   leaseMs?: number;
   /** How often is looked for jobs that were put off before the clock was set back (Default: 60 s) */
   recallEveryMs?: number;
@@ -63,6 +65,13 @@ export interface DeliveryLoopOptions {
 /** What an aborted handler gets to return its outcome before its job is returned without it. */
 const ABORT_GRACE_MS = 1000;
 const LEAST_HOLD_MS = 100;
+/**
+ * One under way, and what the lane gets through while results are gathered, settled and new jobs
+ * claimed: with 2 a fast endpoint's lanes stood idle half of the time.
+ */
+const CLAIMED_PER_LANE = 4;
+/** How many of the last free slots a target may still have. */
+const LAST_SLOTS = 2;
 /** One could be unlucky; two that wait for an answer waste little. */
 const FAILING_PER_TARGET = 2;
 /** While a target is at its limit, its overdue jobs hide from `nextDueAt` what others have due. */
@@ -85,6 +94,7 @@ export class DeliveryLoop {
   readonly #handlers: ReadonlyMap<JobKind, JobHandler>;
   readonly #schedule: RetrySchedule;
   readonly #log: Logger;
+  readonly #attemptLog: Logger;
   readonly #clock: () => number;
   readonly #concurrency: number;
   readonly #perTarget: number;
@@ -93,6 +103,7 @@ export class DeliveryLoop {
   readonly #recallEveryMs: number;
   readonly #settlements: SettlementWriter;
   readonly #running = new Set<Running>();
+  #lanes!: TargetLanes;
   #state: 'stopped' | 'running' | 'draining' | 'aborting' = 'stopped';
   #claiming: Promise<void> = Promise.resolve();
   #unsubscribe = () => {};
@@ -108,9 +119,11 @@ export class DeliveryLoop {
     this.#handlers = new Map(options.handlers.map((handler) => [handler.kind, handler]));
     this.#schedule = options.schedule;
     this.#log = options.log;
+    // Redaction costs 150 µs a line, and this one has no field that could hold a secret.
+    this.#attemptLog = options.log.child({}, { redact: [] });
     this.#clock = options.clock ?? Date.now;
-    this.#concurrency = options.concurrency ?? 64;
-    this.#perTarget = options.perTarget ?? 16;
+    this.#concurrency = options.concurrency ?? 600;
+    this.#perTarget = options.perTarget ?? 50;
     this.#leaseMs = options.leaseMs ?? 60_000;
     this.#pollMs = options.pollMs ?? 5000;
     this.#recallEveryMs = options.recallEveryMs ?? 60_000;
@@ -120,6 +133,7 @@ export class DeliveryLoop {
   start(): void {
     if (this.#state !== 'stopped') return;
     this.#state = 'running';
+    this.#lanes = new TargetLanes({ patienceMs: this.#leaseMs / 8 });
     this.#unsubscribe = this.#store.onJobs(() => this.#wakeSoon());
     this.#claiming = this.#claimWhileRunning();
   }
@@ -133,6 +147,7 @@ export class DeliveryLoop {
   async stop({ deadlineMs }: { deadlineMs: number }): Promise<void> {
     if (this.#state === 'stopped') return;
     if (this.#state === 'running') this.#state = 'draining';
+    this.#lanes.close();
     this.#unsubscribe();
     clearTimeout(this.#gathering);
     this.#wakeUp();
@@ -179,17 +194,24 @@ export class DeliveryLoop {
     // A settlement makes room, and wakes.
     if (room <= 0) return this.#pollMs;
     const askedAt = this.#clock();
-    const jobs = await this.#store.claimJobs({
+    const claimed = this.#store.claimJobs({
       limit: room,
-      perTarget: this.#perTarget,
+      perTarget: Math.min(
+        CLAIMED_PER_LANE * this.#perTarget,
+        Math.max(LAST_SLOTS, Math.floor(room / 2)),
+      ),
       leaseMs: this.#leaseMs,
       failing: { perTarget: FAILING_PER_TARGET, total: Math.floor(this.#concurrency / 2) },
     });
+    // Asked in the same breath: each time the store's thread has to be woken costs as much as a POST.
+    const next = this.#store.nextDueAt();
+    next.catch(() => undefined);
+    const jobs = await claimed;
     // Stopped without waiting for this answer: the claims run out by themselves.
     if (this.#state === 'stopped') return 0;
     for (const job of jobs) this.#begin(job);
     if (jobs.length === room) return this.#pollMs;
-    const dueAt = await this.#store.nextDueAt();
+    const dueAt = await next;
     if (dueAt === null) return this.#pollMs;
     // Overdue and yet not claimed: its target is at its limit, which only a settlement changes.
     if (dueAt <= askedAt) return Math.min(BLOCKED_POLL_MS, this.#pollMs);
@@ -209,9 +231,12 @@ export class DeliveryLoop {
   }
 
   async #do(job: ClaimedJob, controller: AbortController): Promise<void> {
-    const outcome = await this.#attempt(job, controller);
+    const lanes = this.#handlers.get(job.kind)?.lanes ?? this.#perTarget;
+    const outcome = (await this.#lanes.enter(job.target, Math.min(lanes, this.#perTarget)))
+      ? await this.#attempt(job, controller).finally(() => this.#lanes.leave(job.target))
+      : untried(this.#clock());
     const settlement = this.#settle(job, outcome);
-    logAttempt(this.#log, job, outcome, settlement.next, this.#clock());
+    logAttempt(this.#attemptLog, job, outcome, settlement.next, this.#clock());
     await this.#settlements.write(settlement, this.#leaseMs / 4);
   }
 
@@ -227,7 +252,7 @@ export class DeliveryLoop {
     // Made by a newer version, or for a process with more handlers: nothing is lost by waiting.
     if (!handler) return ended('no_handler', { kind: 'hold', untilMs: at + this.#leaseMs });
 
-    const mostMs = (3 * this.#leaseMs) / 4 - ABORT_GRACE_MS;
+    const mostMs = this.#leaseMs / 2 - ABORT_GRACE_MS;
     const overdue = setTimeout(() => controller.abort(), mostMs);
     const { promise: deserted, resolve: desert } = Promise.withResolvers<null>();
     let grace: NodeJS.Timeout | undefined;
@@ -304,6 +329,14 @@ export class DeliveryLoop {
     await promise;
     clearTimeout(timer);
   }
+}
+
+/** Claimed ahead, and no lane became free: it waits again. */
+function untried(at: number): AttemptOutcome {
+  return {
+    attempt: { at, durationMs: 0, status: null, error: 'no_lane', response: null },
+    verdict: { kind: 'hold', untilMs: at },
+  };
 }
 
 /** Waits for `work`, but never longer than `ms`. */

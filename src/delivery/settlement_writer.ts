@@ -13,8 +13,15 @@ interface Pending {
 const RETRY_MS = 500;
 
 /**
- * Group commit for settlements: what comes in while a batch is being written is the next batch, so
- * a burst of attempts costs a few transactions, not one each.
+ * So long the first of a batch waits for others. Nobody waits for a settlement but a slot of the loop
+ * (and the next event of an ordered endpoint), and each batch costs a transaction and a wake-up of
+ * the store's thread; with 5 ms a busy loop delivered a fifth less.
+ */
+const GATHER_MS = 10;
+
+/**
+ * Group commit for settlements: what comes in within a few milliseconds, or while a batch is being
+ * written, is the next batch, so a burst of attempts costs a few transactions, not one each.
  *
  * A batch that the store refuses for good is written one by one, so that no settlement suffers for
  * another; a store that is merely busy gets the batch again.
@@ -44,6 +51,7 @@ export class SettlementWriter {
   async #writeAll(): Promise<void> {
     this.#writing = true;
     while (this.#pending.length > 0) {
+      await sleep(GATHER_MS);
       const batch = this.#pending;
       this.#pending = [];
       const left = await this.#writeBatch(batch);

@@ -12,33 +12,49 @@ export interface StoredEndpointOptions {
 
 /**
  * The endpoints that the API made, read anew at each attempt: what a PATCH changed counts from the
- * next attempt on, whatever had been claimed before.
+ * next attempt on, whatever had been claimed before. Attempts that ask while a read is under way
+ * share it: the store answers in the order in which it is asked, so a change that somebody knows of
+ * by then is in it.
  */
 export function storedEndpoints({
   store,
   openSecret,
   clock = Date.now,
 }: StoredEndpointOptions): (endpointId: string) => Promise<WebhookEndpoint | null> {
-  return async (endpointId) => {
-    const record = await store.getEndpoint(endpointId);
-    if (record === null) return null;
-    return { id: record.id, destination: () => destinationOf(record, openSecret, clock()) };
+  const reads = new Map<string, Promise<WebhookEndpoint | null>>();
+  const read = async (endpointId: string): Promise<WebhookEndpoint | null> => {
+    try {
+      const record = await store.getEndpoint(endpointId);
+      if (record === null) return null;
+      const secrets = {
+        current: opened(record.secret, openSecret),
+        previous: opened(record.previousSecret, openSecret),
+      };
+      return { id: record.id, destination: () => destinationOf(record, secrets, clock()) };
+    } finally {
+      reads.delete(endpointId);
+    }
+  };
+  return (endpointId) => {
+    const underWay = reads.get(endpointId) ?? read(endpointId);
+    reads.set(endpointId, underWay);
+    return underWay;
   };
 }
 
 function destinationOf(
   record: EndpointRecord,
-  openSecret: (sealed: Sealed) => string,
+  secrets: { current: string | null; previous: string | null },
   now: number,
 ): Destination {
   // Paused or disabled since the claim; the next claim leaves it alone.
   if (record.status !== 'active') return { status: 'hold', reason: 'resting' };
   const url = URL.parse(record.url);
   if (url === null) return { status: 'hold', reason: 'invalid_url' };
-  const current = opened(record.secret, openSecret);
+  const { current } = secrets;
   if (current === null) return { status: 'hold', reason: 'unreadable_secret' };
   const overlaps = record.previousUntil !== null && now < record.previousUntil;
-  const previous = overlaps ? opened(record.previousSecret, openSecret) : null;
+  const previous = overlaps ? secrets.previous : null;
   return {
     status: 'ready',
     url,

@@ -1,14 +1,14 @@
-import { Agent, errors, request } from 'undici';
+import { Agent, errors } from 'undici';
 import { isCallwireError } from '../errors.ts';
 import { draftEvent } from '../events/catalogue.ts';
 import { signRequest } from '../events/signatures.ts';
 import { derivedId } from '../ids.ts';
 import { isMadeEndpoint } from '../store/default_endpoint.ts';
 import type { Append, AttemptRecord, ClaimedJob } from '../store/store.ts';
-import { readAnswer } from './answer_body.ts';
 import { type Destination, endpointIdOf, type WebhookEndpoint } from './endpoint.ts';
 import { guardedConnector, type Resolve } from './guarded_connector.ts';
 import type { AttemptOutcome, JobHandler } from './job_handler.ts';
+import { post } from './post.ts';
 import { createProxyTunnel } from './proxy_tunnel.ts';
 import { guardedReach, OPERATOR_REACH, type Reach } from './reach.ts';
 import { BUSY_WAIT_MS, parseRetryAfter } from './retry_schedule.ts';
@@ -26,7 +26,7 @@ export interface WebhookHandlerOptions {
   deadlineMs?: number;
   /** How long a delivery that cannot be tried (no secret, the proxy is down) waits before it looks again (Default: 15 s) */
   holdMs?: number;
-  /** Sockets to one origin; below the loop's concurrency, attempts would wait for one (Default: 64) */
+  /** Sockets to one origin; below the loop's limit of a target, attempts would wait for one (Default: 50) */
   connections?: number;
   /** Looks names up, for tests (Default: the system's resolver) */
   resolve?: Resolve;
@@ -61,7 +61,7 @@ export class WebhookHandler implements JobHandler {
     // An agent for each reach: one's open connections must not serve the other's requests.
     const agent = (reach: Reach) =>
       new Agent({
-        connections: options.connections ?? 64,
+        connections: options.connections ?? 50,
         pipelining: 1,
         allowH2: false,
         // The one deadline covers these; theirs would be a second opinion, and a coarser one.
@@ -152,6 +152,8 @@ export class WebhookHandler implements JobHandler {
       response: null,
       ...attempt,
     });
+    // Once, for each signature and for the request.
+    const body = Buffer.from(event.body);
     const headers = {
       'Content-Type': 'application/json',
       'User-Agent': USER_AGENT,
@@ -162,20 +164,18 @@ export class WebhookHandler implements JobHandler {
         eventId: event.id,
         deliveryId: job.id,
         timestampInSeconds: Math.floor(at / 1000),
-        body: event.body,
+        body,
       }),
     };
-    const deadline = AbortSignal.timeout(this.#deadlineMs);
     try {
-      const answer = await request(destination.url, {
-        dispatcher: this.#agents[destination.reach],
-        method: 'POST',
-        signal: AbortSignal.any([shutdown, deadline]),
+      const answer = await post(this.#agents[destination.reach], {
+        url: destination.url,
         headers,
-        body: event.body,
+        body,
+        deadlineMs: this.#deadlineMs,
+        signal: shutdown,
       });
-      const status = answer.statusCode;
-      const response = await readAnswer(answer.body);
+      const { status, text: response } = answer;
       if (status >= 200 && status < 300) {
         return { attempt: record({ status, response }), verdict: { kind: 'success' } };
       }
@@ -191,7 +191,7 @@ export class WebhookHandler implements JobHandler {
       };
     } catch (error) {
       if (shutdown.aborted) return hold(at, 'aborted', 0);
-      const code = deadline.aborted ? 'timeout' : errorCode(error);
+      const code = errorCode(error);
       // Nothing reached the endpoint: that says nothing of it, and costs it no attempt.
       if (PROXY_FAULTS.has(code)) return hold(at, code, this.#holdMs);
       return {
@@ -218,6 +218,7 @@ function final(at: number, error: string): AttemptOutcome {
 
 /** Codes of an attempt, by those of the errors behind them. */
 const ERROR_CODES: Readonly<Record<string, string>> = {
+  DELIVERY_TIMEOUT: 'timeout',
   DELIVERY_ADDRESS_REFUSED: 'address_refused',
   DELIVERY_PLAIN_HTTP_REFUSED: 'plain_http_refused',
   DELIVERY_PROXY_UNREACHABLE: 'proxy_unreachable',

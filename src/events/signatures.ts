@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { CallwireError } from '../errors.ts';
 
@@ -159,13 +159,13 @@ function verifyBody(request: SignedRequest, header: string): SignatureVerdict {
 }
 
 /** The secret's own characters: also for a `whsec_` one, prefix and all, outside `standard`. */
-function rawKey(secret: string): Buffer {
+function rawKey(secret: string): string {
   if (secret === '') {
     throw new CallwireError('SIGNATURE_SECRET_INVALID', 'The signing secret is empty.', {
       remedy: 'Set WEBHOOK_SECRET to a random string of at least 24 characters.',
     });
   }
-  return Buffer.from(secret, 'utf8');
+  return secret;
 }
 
 function standardDigest(
@@ -174,10 +174,12 @@ function standardDigest(
   timestamp: string,
   body: string | Uint8Array,
 ): Buffer {
-  return hmac(decodeSecret(secret) ?? rawKey(secret), `${id}.${timestamp}.`, body);
+  const key = decodeSecret(secret);
+  return hmac(key ? createSecretKey(key) : rawKey(secret), `${id}.${timestamp}.`, body);
 }
 
-function hmac(key: Buffer, before: string, body: string | Uint8Array): Buffer {
+/** Not with a key of bytes: Node 24 takes three times as long to find out what such a key is. */
+function hmac(key: string | KeyObject, before: string, body: string | Uint8Array): Buffer {
   return createHmac('sha256', key).update(before).update(body).digest();
 }
 

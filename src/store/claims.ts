@@ -4,6 +4,7 @@ import type { EventId } from '../ids.ts';
 import { isMadeEndpoint } from './default_endpoint.ts';
 import { GIVEN_UP_AT_A_TIME, giveUpTarget } from './given_up.ts';
 import { SIGNATURE_REFUSALS } from './job_record.ts';
+import { jsonList } from './json_list.ts';
 import { BLOCKED, IS_BEHIND } from './ordered_deliveries.ts';
 import type { JobTable, Tables } from './schema.ts';
 import type { ClaimedJob, ClaimQuery } from './store.ts';
@@ -148,7 +149,7 @@ class Claim {
     set: { next_at: number; claim_id?: string },
   ): Promise<void> {
     if (jobs.length === 0) return;
-    const positions = jobs.map(({ position }) => position);
+    const positions = jsonList(jobs.map(({ position }) => position));
     await this.#trx.updateTable('jobs').set(set).where('position', 'in', positions).execute();
   }
 }
@@ -245,7 +246,7 @@ async function eventsOf(
   const rows = await db
     .selectFrom('events')
     .select(['id', 'type', 'body'])
-    .where('id', 'in', ids)
+    .where('id', 'in', jsonList(ids))
     .execute();
   return new Map(rows.map((row) => [row.id, { ...row, id: row.id as EventId }]));
 }

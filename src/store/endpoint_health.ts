@@ -22,6 +22,20 @@ import type { EventDraft, Settlement } from './store.ts';
  * that is still being built must not count against it.
  */
 
+/** After a success; of the endpoint of the environment nothing is kept here. */
+export async function markHealthy(
+  trx: Transaction<Tables>,
+  target: string,
+  now: number,
+): Promise<void> {
+  if (!isMadeEndpoint(target)) return;
+  await trx
+    .updateTable('endpoints')
+    .where('id', '=', target)
+    .set({ failing_since: null, last_success_at: now })
+    .execute();
+}
+
 /** What to append about it, in the same transaction; `null` where nothing changed for others. */
 export async function judgeEndpoint(
   trx: Transaction<Tables>,
@@ -30,11 +44,11 @@ export async function judgeEndpoint(
   { now, disableAfterMs }: { now: number; disableAfterMs: number },
 ): Promise<EventDraft | null> {
   if (job.kind !== 'webhook' || !isMadeEndpoint(job.target)) return null;
-  const endpoint = trx.updateTable('endpoints').where('id', '=', job.target);
   if (next.state === 'done') {
-    await endpoint.set({ failing_since: null, last_success_at: now }).execute();
+    await markHealthy(trx, job.target, now);
     return null;
   }
+  const endpoint = trx.updateTable('endpoints').where('id', '=', job.target);
   const before = await trx
     .selectFrom('endpoints')
     .select(['status', 'failing_since'])

@@ -57,7 +57,7 @@ export async function settleJob(
         duration_ms: Math.round(attempt.durationMs),
         status: attempt.status,
         error: attempt.error,
-        response: clip(attempt.response),
+        response: clipResponse(attempt.response),
       })
       .execute();
   }
@@ -95,7 +95,7 @@ const STATE_AFTER: Record<Settlement['next']['state'], JobState> = {
 const MAX_RESPONSE_BYTES = 4096;
 
 /** The first 4 KB; a character that the cut would split is dropped. */
-function clip(response: string | null): string | null {
+export function clipResponse(response: string | null): string | null {
   if (response === null) return null;
   const bytes = Buffer.from(response);
   if (bytes.length <= MAX_RESPONSE_BYTES) return response;

@@ -1,8 +1,9 @@
 import type { Transaction } from 'kysely';
 import { CallwireError } from '../errors.ts';
 import { type AppendOptions, appendBatch } from './append.ts';
-import { judgeEndpoint } from './endpoint_health.ts';
+import { judgeEndpoint, markHealthy } from './endpoint_health.ts';
 import { settleJob } from './jobs.ts';
+import { isPlainSuccess, settlePlainSuccesses } from './plain_successes.ts';
 import type { Tables } from './schema.ts';
 import type { Append, AppendResult, Settlement } from './store.ts';
 
@@ -12,8 +13,8 @@ export interface SettlementOptions extends AppendOptions {
 }
 
 /**
- * Writes results inside `trx`, one by one: what each appends depends on whether its claim held.
- * Returns whether there are new jobs.
+ * Writes results inside `trx`: plain successes together, the others one by one, for what each
+ * appends depends on whether its claim held. Returns whether there are new jobs.
  */
 export async function settleJobs(
   trx: Transaction<Tables>,
@@ -22,6 +23,7 @@ export async function settleJobs(
 ): Promise<boolean> {
   let madeJobs = false;
   for (const settlement of settlements) {
+    if (isPlainSuccess(settlement)) continue;
     const now = options.clock();
     const job = await settleJob(trx, settlement, now);
     if (job === null) continue;
@@ -36,6 +38,11 @@ export async function settleJobs(
     for (const result of appended.results) refuseUnlessAppended(result);
     madeJobs ||= appended.madeJobs;
   }
+  // Last, so that of an endpoint whose results of one moment differ the success counts.
+  const now = options.clock();
+  const done = await settlePlainSuccesses(trx, settlements.filter(isPlainSuccess), now);
+  const healthy = done.filter(({ kind }) => kind === 'webhook').map(({ target }) => target);
+  for (const target of new Set(healthy)) await markHealthy(trx, target, now);
   return madeJobs;
 }
 

@@ -9,6 +9,7 @@ import { appendBatch } from './append.ts';
 import { WAITING_TARGETS } from './claims.ts';
 import { conformanceComposer } from './conformance/composer.ts';
 import * as initial from './migrations/0001_initial.ts';
+import { settleAsDone } from './plain_successes.ts';
 import type { Tables } from './schema.ts';
 import { openSqliteConnection } from './sqlite_connection.ts';
 import { storeError } from './sqlite_errors.ts';
@@ -90,6 +91,17 @@ describe('the SQLite file', () => {
     const onJobs = plan.rows.map(({ detail }) => detail).filter((step) => step.includes(' jobs '));
     expect(onJobs).toHaveLength(3);
     for (const step of onJobs) expect(step).toMatch(/^SEARCH jobs USING COVERING INDEX jobs_due/);
+  });
+
+  it('settles by the ids of the jobs, never by way of all that wait or are claimed', async () => {
+    await open();
+    const db = openSqliteConnection(file());
+    const plan = await sql<{ detail: string }>`
+      explain query plan ${settleAsDone([], 0)}
+    `.execute(db);
+    await db.destroy();
+    const onJobs = plan.rows.map(({ detail }) => detail).filter((step) => step.includes(' jobs '));
+    expect(onJobs).toEqual([expect.stringMatching(/^SEARCH jobs USING INDEX .*\(id=\?\)$/)]);
   });
 
   it('loses nothing of a database of the first version', async () => {

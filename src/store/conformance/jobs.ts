@@ -157,6 +157,32 @@ export function jobConformance(t: StoreUnderTest): void {
       expect(await t.store.listDeliveries({ limit: 1, state: 'done' })).toHaveLength(1);
     });
 
+    it('believes each claim of a batch for itself', async () => {
+      const ids = await crmJobs('crm', 3);
+      const overslept = await t.claimAll();
+      t.now += 60_000;
+      const current = (await t.store.claimJobs({ limit: 2, perTarget: 2, leaseMs: 60_000 })).slice(
+        0,
+        1,
+      );
+      const failed = attempt({ status: 503, error: 'status', response: 'later' });
+      await t.store.settleJobs([
+        settlement(overslept[0]!, { state: 'done' }, attempt({ response: 'not believed' })),
+        settlement(current[0]!, { state: 'done' }, attempt({ response: 'believed' })),
+        settlement(overslept[2]!, { state: 'retry', at: t.now + 5 }, failed),
+        settlement({ ...overslept[1]!, id: 'job_unknown' }, { state: 'done' }),
+      ]);
+      const recorded = await Promise.all(ids.map((id) => t.store.listAttempts(id)));
+      expect(recorded.map((attempts) => attempts.map(({ response }) => response))).toEqual([
+        ['believed'],
+        [],
+        ['later'],
+      ]);
+      const done = await t.store.listDeliveries({ limit: 10, state: 'done' });
+      expect(done.map(({ id, attempts }) => [id, attempts])).toEqual([[ids[0], 1]]);
+      await t.store.settleJobs([]);
+    });
+
     it('writes the append of a result with the result, or neither', async () => {
       const callId = await t.openCall();
       await crmJobs('crm', 1);

@@ -1,0 +1,93 @@
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
+import { clipResponse, type SettledJob } from './jobs.ts';
+import { BLOCKED, unblockNext } from './ordered_deliveries.ts';
+import type { Tables } from './schema.ts';
+import type { JobKind, Settlement } from './store.ts';
+
+/*
+ * Almost every settlement is a plain success: the job is done, its attempt is recorded, and nothing
+ * is appended. A batch of these is written with a handful of statements. One by one each took five,
+ * and settling was what a busy store did most.
+ */
+
+/** Tried, done, and nothing to append. */
+export function isPlainSuccess({ next, append, counts }: Settlement): boolean {
+  return next.state === 'done' && append === undefined && counts !== false;
+}
+
+/** The jobs of those whose claim still held; for the others nothing is written. */
+export async function settlePlainSuccesses(
+  trx: Transaction<Tables>,
+  settlements: readonly Settlement[],
+  now: number,
+): Promise<SettledJob[]> {
+  if (settlements.length === 0) return [];
+  const { rows: jobs } = await settleAsDone(settlements, now).execute(trx);
+  const attempts = new Map(settlements.map(({ jobId, attempt }) => [jobId, attempt]));
+  const records = jobs.flatMap(({ id, attempts: number }) => {
+    const attempt = attempts.get(id);
+    if (attempt === undefined) return [];
+    const { at, durationMs, status, error, response } = attempt;
+    return [
+      [id, number, Math.round(at), Math.round(durationMs), status, error, clipResponse(response)],
+    ];
+  });
+  await sql`
+    insert into attempts (job_id, attempt, at, duration_ms, status, error, response)
+      select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+        from json_each(${JSON.stringify(records)})
+  `.execute(trx);
+  const blocking = new Map<string, boolean>();
+  for (const job of jobs) {
+    if (job.sequence === null) continue;
+    let blocks = blocking.get(job.target);
+    if (blocks === undefined) {
+      blocks = await hasBlocked(trx, job.target);
+      blocking.set(job.target, blocks);
+    }
+    if (blocks) await unblockNext(trx, job, now);
+  }
+  return jobs.map(({ kind, target, call_id }) => ({ kind, target, callId: call_id }));
+}
+
+interface DoneJob {
+  id: string;
+  kind: JobKind;
+  target: string;
+  call_id: string | null;
+  sequence: number | null;
+  attempts: number;
+}
+
+/**
+ * The pluses keep the planner from the indexes of what waits and what is claimed, of which it would
+ * walk all for each of the batch.
+ */
+export function settleAsDone(settlements: readonly Settlement[], now: number): RawBuilder<DoneJob> {
+  const given = settlements.map(({ jobId, claimId, attempt: { status, error } }) => [
+    jobId,
+    claimId,
+    status,
+    error,
+  ]);
+  return sql<DoneJob>`
+    update jobs set state = 'done', attempts = attempts + 1, claim_id = null,
+        settled_at = ${now}, last_status = given.status, last_error = given.error
+      from (
+        select value ->> 0 as job_id, value ->> 1 as claim_id,
+            value ->> 2 as status, value ->> 3 as error
+          from json_each(${JSON.stringify(given)})
+      ) as given
+      where jobs.id = given.job_id and +jobs.claim_id = given.claim_id and +jobs.state = 'waiting'
+      returning id, kind, target, call_id, sequence, attempts
+  `;
+}
+
+/** One seek: what is blocked is due last. */
+async function hasBlocked(db: Kysely<Tables>, target: string): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from jobs indexed by jobs_due
+      where state = 'waiting' and target = ${target} and next_at = ${BLOCKED} limit 1
+  `.execute(db);
+  return rows.length > 0;
+}
