@@ -64,9 +64,14 @@ interface Answers {
 
 const works = () => Promise.resolve();
 
-function job(id: string, { accept = works, reject = works }: Answers = {}): JobRequest {
+function job(
+  id: string,
+  { accept = works, reject = works }: Answers = {},
+  metadata = '',
+): JobRequest {
   return {
     id,
+    job: { metadata },
     room: { name: `room-${id}`, sid: `RM_${id}`, creationTimeMs: 1_795_533_584_561n },
     accept: () => {
       happened.push(`accept ${id}`);
@@ -203,6 +208,16 @@ describe('a call for which there is none', () => {
 
 // A caller whom nobody had taken within a second is dispatched again, and the worker that had only been
 // slow was asked twice: two agents answered one caller.
+// It was recorded as the missed call of a caller whom there had never been.
+describe('an outbound call for which there is no slot', () => {
+  it('is rejected and nobody’s missed call: it waits, and is dispatched again', async () => {
+    const ticket = JSON.stringify({ call: 'call_1', lease: 2, task: 'dial' });
+    await admission(0).request(job('a', {}, ticket));
+    expect(happened).toEqual(['reject a']);
+    expect(ledger.appends).toEqual([]);
+  });
+});
+
 describe('a room that is asked for again', () => {
   /** The second job of the room of `a`. */
   const again = { ...job('a'), id: 'again' } as JobRequest;
