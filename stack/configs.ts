@@ -28,7 +28,11 @@ export function stackConfigs(options: StackConfigOptions): StackConfigs {
   };
 }
 
-/** Nothing is kept: trunks and rules are made again by `npm run sip:setup` in a second. */
+/**
+ * Every write is appended to a file, so that trunks and rules survive the stack, however it ends; the
+ * system has them as soon as LiveKit has its answer, and the disk within a second. The folder is given
+ * on the command line. What must not survive is deleted at the start (`redis_leftovers.ts`).
+ */
 function redisConfig({ redisPort }: StackPorts): string {
   return [
     `bind ${LOOPBACK}`,
@@ -36,7 +40,10 @@ function redisConfig({ redisPort }: StackPorts): string {
     'protected-mode yes',
     'daemonize no',
     'save ""',
-    'appendonly no',
+    'appendonly yes',
+    'appendfsync everysec',
+    // livekit-server writes its own state every few seconds; the default is 64mb.
+    'auto-aof-rewrite-min-size 1mb',
     '',
   ].join('\n');
 }

@@ -16,7 +16,8 @@ const program = new Command('stack')
   .addHelpText(
     'after',
     '\nPorts: STACK_LIVEKIT_PORT, STACK_RTC_PORTS, STACK_SIP_PORT, STACK_REDIS_PORT, STACK_RTP_PORTS.' +
-      '\nLogs and configurations: DATA_DIR/stack. LiveKit: livekit.yaml. Programs that are built are' +
+      '\nLogs, configurations, and the trunks and dispatch rules that are made in it: DATA_DIR/stack, so' +
+      '\nit has them again at the next start. LiveKit: livekit.yaml. Programs that are built are' +
       '\nkept in ~/.cache/callwire (CALLWIRE_CACHE); a livekit-server or livekit-sip on the PATH is' +
       '\ntaken instead. Settings are read from the environment and .env (docs/configuration.md).',
   )
@@ -69,7 +70,7 @@ The local stack is running.
 
 Next, in other terminals:
 
-  npm run sip:setup -- --open   calls to SIP_NUMBERS go to the agent
+  npm run sip:setup -- --open   calls to SIP_NUMBERS go to the agent; once, and after changes
   npm run agent dev             the agent that answers them
 
 Then call sip:<one of SIP_NUMBERS>@${sip.host}:${sip.port} with a softphone on this machine, or

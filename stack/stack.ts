@@ -12,6 +12,7 @@ import {
 } from './health.ts';
 import { checkPorts, type StackPorts } from './ports.ts';
 import { type StackPrograms, stackPrograms } from './programs.ts';
+import { forgetLeftovers } from './redis_leftovers.ts';
 import { openStackFolder } from './stack_folder.ts';
 import { startWatchdog } from './watchdog.ts';
 
@@ -19,7 +20,10 @@ export { freePorts, type StackPorts } from './ports.ts';
 
 export interface StackOptions {
   ports: StackPorts;
-  /** Configurations (they hold the keys) and logs are written to `stack/` in here. */
+  /**
+   * Configurations (they hold the keys), logs, and what redis keeps are written to `stack/` in here:
+   * a stack that is started again with the same one has its trunks and dispatch rules.
+   */
   dataDir: string;
   keys: LivekitKeys;
   /** Gets LiveKit's own webhooks (rooms and participants), signed with `keys`. */
@@ -49,6 +53,13 @@ export interface Stack {
   onExit(callback: (error: CallwireError) => void): void;
 }
 
+interface PlannedChild extends Omit<ChildOptions, 'logFile'> {
+  answers: HealthCheck;
+  address: string;
+  /** What to do with it before the next one is started. */
+  healthy?: () => Promise<void>;
+}
+
 /** Typical are 0.1 s, 1 s and 0.5 s; a machine that compiles beside it needs many times that. */
 const HEALTHY_WITHIN_MS = 30_000;
 
@@ -56,8 +67,9 @@ const HEALTHY_WITHIN_MS = 30_000;
  * Starts redis-server, livekit-server and livekit-sip on the loopback interface and resolves when
  * all three answer. They die with this process, however it dies.
  *
- * @throws `STACK_PORT_TAKEN`, `STACK_FOLDER_IN_USE`, `STACK_CHILD_FAILED`, `STACK_CHILD_EXITED`, `STACK_NOT_HEALTHY`, and
- * what `stackPrograms` throws; nothing is left running then.
+ * @throws `STACK_PORT_TAKEN`, `STACK_FOLDER_IN_USE`, `STACK_CHILD_FAILED`, `STACK_CHILD_EXITED`,
+ * `STACK_NOT_HEALTHY`, `STACK_REDIS_FAILED`, and what `stackPrograms` throws; nothing is left running
+ * then.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { ports, dataDir, keys, webhookUrl, log = () => {} } = options;
@@ -68,13 +80,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   signal.throwIfAborted();
   const folder = openStackFolder(dataDir, stackConfigs({ ports, keys, webhookUrl }));
 
-  const plan: (Omit<ChildOptions, 'logFile'> & { answers: HealthCheck; address: string })[] = [
+  const plan: PlannedChild[] = [
     {
       name: 'redis-server',
       program: programs.redisServer,
-      args: [folder.configs.redis],
+      args: [folder.configs.redis, '--dir', folder.path],
       stopSignal: 'SIGTERM',
       answers: redisAnswers(ports.redisPort),
+      healthy: () => forgetLeftovers(ports.redisPort),
       address: `127.0.0.1:${ports.redisPort}`,
     },
     {
@@ -111,7 +124,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
 
   try {
-    for (const { answers, address, ...program } of plan) {
+    for (const { answers, address, healthy, ...program } of plan) {
       const child = await startChild({
         ...program,
         logFile: join(folder.path, `${program.name}.log`),
@@ -119,6 +132,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       children.push(child);
       watchdog.guard(child.pid);
       await waitUntilHealthy(child, answers, signal);
+      await healthy?.();
       log(`${child.name} answers on ${address}`);
     }
   } catch (error) {
@@ -177,7 +191,14 @@ async function exitedError(child: Child, how: string): Promise<CallwireError> {
   return new CallwireError(
     'STACK_CHILD_EXITED',
     await withLog(`${child.name} has ended (${how})`, child),
-    { retryable: true, remedy: 'The stack is stopped. The log above says why.' },
+    {
+      retryable: true,
+      remedy:
+        child.name === 'redis-server'
+          ? 'The stack is stopped. The log above says why; if redis cannot read what it kept, delete ' +
+            'appendonlydir in the folder of the stack and run npm run sip:setup again.'
+          : 'The stack is stopped. The log above says why.',
+    },
   );
 }
 

@@ -5,7 +5,7 @@ import { CallwireError, isCallwireError } from '../src/errors.ts';
 import { type DataDirLock, lockDataDir } from '../src/store/data_dir_lock.ts';
 import type { StackConfigs } from './configs.ts';
 
-/** `stack/` in DATA_DIR: configurations and logs of the one stack that runs with it. */
+/** `stack/` in DATA_DIR: configurations, logs and redis of the one stack that runs with it. */
 export interface StackFolder {
   path: string;
   /** Where each configuration has been written. */

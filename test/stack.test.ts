@@ -5,13 +5,23 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Phone } from '../sim/phone/phone.ts';
 import type { CallwireError } from '../src/errors.ts';
 import { livekitApi } from '../src/telephony/livekit_api.ts';
+import { provisionInbound } from '../src/telephony/provisioning.ts';
 import { checkPorts } from '../stack/ports.ts';
 import { stackPrograms } from '../stack/programs.ts';
 import { freePorts, type Stack, type StackPorts, startStack } from '../stack/stack.ts';
 
 const KEYS = { apiKey: 'APItest', apiSecret: 'a-made-up-secret-for-tests-of-the-stack' };
+
+const WISH = {
+  allowedAddresses: [],
+  username: undefined,
+  password: undefined,
+  agentName: 'nobody',
+  open: true,
+};
 
 interface Process {
   pid: number;
@@ -66,6 +76,48 @@ describe('the local stack', () => {
       expect((await stat(join(stack.folder, file))).mode & 0o777).toBe(0o600);
     }
     expect((await stat(stack.folder)).mode & 0o777).toBe(0o700);
+  });
+
+  // They were gone with every restart, and the phone rang into the void until somebody remembered.
+  it('has its trunks and rules again at the next start, however it ended, and no dead rooms', async () => {
+    stack = await start();
+    const livekit = livekitApi({ url: stack.url, ...KEYS });
+    await provisionInbound(livekit.sip, { ...WISH, numbers: ['+15550108000'] });
+    await livekit.rooms.createRoom({ name: 'left-behind', emptyTimeout: 3_600 });
+    const trunks = await livekit.sip.listSipInboundTrunk();
+    const rules = await livekit.sip.listSipDispatchRule();
+    const programs = childrenOf(process.pid).filter(({ command }) =>
+      /redis-server|livekit/.test(command),
+    );
+    const exit = new Promise((resolve) => stack!.onExit(resolve));
+    for (const { pid } of programs) process.kill(pid, 'SIGKILL');
+    await exit;
+
+    stack = await start();
+    expect(await livekit.sip.listSipInboundTrunk()).toEqual(trunks);
+    expect(await livekit.sip.listSipDispatchRule()).toEqual(rules);
+    expect(await livekit.rooms.listRooms()).toEqual([]);
+    // A new room of the old name is a room like any other.
+    await livekit.rooms.createRoom({ name: 'left-behind' });
+    await livekit.rooms.deleteRoom('left-behind');
+    await stack.stop();
+
+    stack = await start();
+    const again = await provisionInbound(livekit.sip, { ...WISH, numbers: ['+15550108000'] });
+    expect(again).toMatchObject({
+      trunk: { id: trunks[0]?.sipTrunkId, outcome: 'unchanged' },
+      rule: { id: rules[0]?.sipDispatchRuleId, outcome: 'unchanged' },
+    });
+    const phone = await Phone.open({ host: '127.0.0.1', port: 0, number: '+15550108001' });
+    try {
+      const call = await phone.dial({ proxy: stack.sip, to: '+15550108000' });
+      await vi.waitUntil(async () => (await livekit.rooms.listRooms()).length === 1, {
+        timeout: 10_000,
+      });
+      await call.cancel();
+    } finally {
+      await phone.close();
+    }
   });
 
   it('leaves no process and no port behind when it is stopped', async () => {
