@@ -22,7 +22,7 @@ export async function settlePlainSuccesses(
   now: number,
 ): Promise<SettledJob[]> {
   if (settlements.length === 0) return [];
-  const { rows: jobs } = await settleAsDone(settlements, now).execute(trx);
+  const { rows: jobs } = await settleAsDone(settlements).execute(trx);
   const attempts = new Map(settlements.map(({ jobId, attempt }) => [jobId, attempt]));
   const records = jobs.flatMap(({ id, attempts: number }) => {
     const attempt = attempts.get(id);
@@ -63,7 +63,7 @@ interface DoneJob {
  * The pluses keep the planner from the indexes of what waits and what is claimed, of which it would
  * walk all for each of the batch.
  */
-export function settleAsDone(settlements: readonly Settlement[], now: number): RawBuilder<DoneJob> {
+export function settleAsDone(settlements: readonly Settlement[]): RawBuilder<DoneJob> {
   const given = settlements.map(({ jobId, claimId, attempt: { status, error } }) => [
     jobId,
     claimId,
@@ -72,7 +72,7 @@ export function settleAsDone(settlements: readonly Settlement[], now: number): R
   ]);
   return sql<DoneJob>`
     update jobs set state = 'done', attempts = attempts + 1, claim_id = null,
-        settled_at = ${now}, last_status = given.status, last_error = given.error
+        last_status = given.status, last_error = given.error
       from (
         select value ->> 0 as job_id, value ->> 1 as claim_id,
             value ->> 2 as status, value ->> 3 as error

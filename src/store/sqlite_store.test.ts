@@ -97,7 +97,7 @@ describe('the SQLite file', () => {
     await open();
     const db = openSqliteConnection(file());
     const plan = await sql<{ detail: string }>`
-      explain query plan ${settleAsDone([], 0)}
+      explain query plan ${settleAsDone([])}
     `.execute(db);
     await db.destroy();
     const onJobs = plan.rows.map(({ detail }) => detail).filter((step) => step.includes(' jobs '));
