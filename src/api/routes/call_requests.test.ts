@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest';
+import { createCallAcceptance } from '../../dialling/call_acceptance.ts';
+import { createCallEnd } from '../../dialling/call_end.ts';
+import { DialGate } from '../../gate/dial_gate.ts';
+import type { Append, AppendResult, Store } from '../../store/store.ts';
+import type { ApiOptions } from '../api_options.ts';
+import { type TestApi, testApi } from '../testing/test_api.ts';
+import { liveCall } from '../testing/written_call.ts';
+
+const PHONE = '+12025550123';
+
+const RULES = {
+  dialling: true,
+  consentRequired: true,
+  callingHours: null,
+  dailyCalls: 100,
+  callsPerNumberPerDay: 3,
+  spendCapUsdPerDay: null,
+};
+
+/** The API with the real acceptance on its own store; rooms that are deleted are noted. */
+async function callingApi(rules: Partial<typeof RULES> = {}) {
+  const rooms: string[] = [];
+  let store: Store;
+  const commit = async (append: Append) => (await store.append([append]))[0] as AppendResult;
+  const later = <K extends keyof Store>(method: K) =>
+    ((...args: unknown[]) => (store[method] as (...a: unknown[]) => unknown)(...args)) as Store[K];
+  const gate = new DialGate({
+    store: { gateFacts: later('gateFacts') },
+    rules: { ...RULES, ...rules },
+  });
+  const outbound: ApiOptions['outbound'] = {
+    callerNumber: '+15550100000',
+    accept: createCallAcceptance({
+      store: { getCall: later('getCall'), findIdempotent: later('findIdempotent') },
+      gate,
+      commit,
+    }),
+  };
+  const endCall = createCallEnd({
+    store: { getCall: later('getCall'), takeForDialling: later('takeForDialling') },
+    commit,
+    deleteRoom: (room) => Promise.resolve(void rooms.push(room)),
+  });
+  const api = await testApi({ outbound, endCall });
+  store = api.store;
+  const place = (more: Record<string, unknown> = {}, headers: Record<string, string> = {}) =>
+    api.request('POST', '/v1/calls', {
+      body: { agentId: 'receptionist', phoneNumber: PHONE, knownConsent: true, ...more },
+      headers,
+    });
+  return { api, place, rooms };
+}
+
+const jobsOf = async ({ store }: TestApi) =>
+  (await store.claimJobs({ limit: 100, perTarget: 100, leaseMs: 1000 })).filter(
+    ({ kind }) => kind === 'dial',
+  );
+
+describe('a call that is asked for', () => {
+  it('is written down with the job that dials it, and shown', async () => {
+    const { api, place } = await callingApi();
+    const { status, body } = await place({ metadata: { lead: 7 }, variables: { a: '', b: null } });
+    expect(status).toBe(202);
+    expect(body.call).toMatchObject({
+      status: 'queued',
+      direction: 'outbound',
+      from: '+15550100000',
+      to: PHONE,
+      metadata: { lead: 7 },
+      gate: { acceptance: { allowed: true } },
+    });
+    expect(await jobsOf(api)).toMatchObject([{ body: { call: body.call.id } }]);
+    expect(await api.store.getCall(body.call.id)).toMatchObject({ apiKeyId: 'env' });
+  });
+
+  it('is one for each idempotency key, of the body or the header', async () => {
+    const { api, place } = await callingApi();
+    const first = await place({ idempotencyKey: 'k' });
+    const same = await place({}, { 'idempotency-key': 'k' });
+    expect(same).toMatchObject({ status: 202, body: { call: { id: first.body.call.id } } });
+    expect(await place({ idempotencyKey: 'k', metadata: { other: 1 } })).toMatchObject({
+      status: 409,
+      body: { error: { code: 'idempotency_conflict' } },
+    });
+    expect(await jobsOf(api)).toHaveLength(1);
+  });
+
+  it('from 50 requests at once is one', async () => {
+    const { api, place } = await callingApi();
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => place({ idempotencyKey: 'k' })),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
+    expect(new Set(answers.map(({ body }) => body.call.id)).size).toBe(1);
+    expect(await jobsOf(api)).toHaveLength(1);
+  });
+
+  it.each([
+    ['without consent', { knownConsent: false }, 422, 'consent_required'],
+    ['to an emergency number', { phoneNumber: '911' }, 422, 'invalid_number'],
+    ['to a premium-rate number', { phoneNumber: '+19005550123' }, 422, 'invalid_number'],
+    ['to no number', { phoneNumber: 'mother' }, 422, 'invalid_number'],
+    ['of an unknown agent', { agentId: 'nobody' }, 400, 'invalid_request'],
+    ['from no number', { fromNumber: 'me' }, 400, 'invalid_request'],
+    ['in ten years', { scheduledFor: '2099-01-01T00:00:00Z' }, 400, 'invalid_request'],
+    ['with too large metadata', { metadata: { a: 'x'.repeat(17_000) } }, 400, 'invalid_request'],
+    ['with a too large variable', { variables: { a: 'x'.repeat(5_000) } }, 400, 'invalid_request'],
+  ])('%s is refused, and nothing is written', async (_, more, status, code) => {
+    const { api, place } = await callingApi();
+    expect(await place(more)).toMatchObject({ status, body: { error: { code } } });
+    expect(await api.store.listCalls({ limit: 1 })).toEqual([]);
+  });
+
+  it('takes 100 variables of 4 KB', async () => {
+    const { place } = await callingApi();
+    const value = 'x'.repeat(4_090);
+    const variables = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`v${i}`, value]));
+    expect((await place({ variables })).status).toBe(202);
+    expect((await place({ variables: { ...variables, more: 1 } })).status).toBe(400);
+  });
+
+  it('is refused once its number or its key has had its calls', async () => {
+    const { place } = await callingApi({ callsPerNumberPerDay: 2, dailyCalls: 3 });
+    const capped = { status: 422, body: { error: { code: 'cap_reached' } } };
+    const all = await Promise.all([place(), place(), place()]);
+    expect(all.filter(({ status }) => status === 202)).toHaveLength(2);
+    expect(await place()).toMatchObject(capped);
+    expect((await place({ phoneNumber: '+12025550124' })).status).toBe(202);
+    expect(await place({ phoneNumber: '+12025550125' })).toMatchObject(capped);
+  });
+
+  it('is refused with 403 while dialling is switched off, and 503 where there is no trunk', async () => {
+    const { place } = await callingApi({ dialling: false });
+    expect(await place()).toMatchObject({
+      status: 403,
+      body: { error: { code: 'public_api_disabled' } },
+    });
+    const api = await testApi();
+    const body = { agentId: 'receptionist', phoneNumber: PHONE };
+    expect(await api.request('POST', '/v1/calls', { body })).toMatchObject({
+      status: 503,
+      body: { error: { code: 'unavailable' } },
+    });
+  });
+});
+
+describe('a call that is ended', () => {
+  it('before it was dialled never is', async () => {
+    const { api, place, rooms } = await callingApi();
+    const scheduledFor = new Date(Date.now() + 60_000).toISOString();
+    const { body } = await place({ scheduledFor });
+    expect(body.call.status).toBe('scheduled');
+    const { id } = body.call;
+    const ended = await api.request('POST', `/v1/calls/${id}/end`);
+    expect(ended).toMatchObject({
+      status: 200,
+      body: { call: { status: 'ended', endReason: 'ended_by_api' } },
+    });
+    expect(rooms).toEqual([id]);
+    expect(await api.store.takeForDialling(id, 1_000)).toEqual({ status: 'ended' });
+    expect(await api.request('POST', `/v1/calls/${id}/end`)).toMatchObject({
+      status: 200,
+      body: { call: { endReason: 'ended_by_api' } },
+    });
+  });
+
+  it('while it goes on loses its room, and its own process writes the end', async () => {
+    const { api, rooms } = await callingApi();
+    const id = await liveCall(api.store);
+    const ending = api.request('POST', `/v1/calls/${id}/end`);
+    await expect.poll(() => rooms).toHaveLength(1);
+    const events = [
+      {
+        id: 'evt_end' as const,
+        type: 'call.ended',
+        time: Date.now(),
+        data: { end_reason: 'ended_by_api' },
+      },
+    ];
+    await api.store.append([{ callId: id, events }]);
+    expect(await ending).toMatchObject({ status: 200, body: { call: { status: 'ended' } } });
+  });
+
+  it('that nobody knows is 404', async () => {
+    const { api } = await callingApi();
+    expect((await api.request('POST', '/v1/calls/call_x/end')).status).toBe(404);
+  });
+});
