@@ -45,7 +45,7 @@ export const EVENTS = {
     meaning: 'An outbound call has been accepted.',
     when: 'The API has answered 202, before anything is dialled.',
     counter: 'call',
-    status: 'reserved',
+    status: 'emitted',
     data: z.object({
       scheduled_for: z.string().optional().describe('When it will be dialled, ISO 8601.'),
     }),
@@ -56,7 +56,7 @@ export const EVENTS = {
     meaning: 'The far phone rings; outbound calls only.',
     when: 'The far side has answered 180 or 183.',
     counter: 'call',
-    status: 'reserved',
+    status: 'emitted',
     data: z.object({}),
     derived: [],
     example: {},

@@ -18,8 +18,9 @@ export const END_REASON_MEANINGS = {
   busy: 'The far phone was busy.',
   invalid_number: 'The dialled number does not exist.',
   voicemail: 'A machine answered, and the profile lets it hang up.',
-  dial_failed: 'The carrier could not place the call.',
-  blocked: 'The carrier or the far side refuses calls from this number.',
+  dial_failed:
+    'The phone could not be called: declined, forbidden, a wrong login, a trunk or a process that broke.',
+  blocked: 'The dial gate refused it when its turn came; the call’s `gate.dialling` says why.',
   context_unavailable:
     'The CRM did not say in time who is calling, and the profile answers nobody without it (`context.on_missing`).',
   model_unavailable: 'The speech model could not be reached, or was lost during the call.',

@@ -83,17 +83,6 @@ export async function findIdempotent(
   return row === undefined ? null : { callId: row.call_id, bodyHash: row.body_hash };
 }
 
-export async function forgetIdempotencyKeys(
-  trx: Transaction<Tables>,
-  before: number,
-): Promise<number> {
-  const { numDeletedRows } = await trx
-    .deleteFrom('idempotency_keys')
-    .where('created_at', '<', before)
-    .executeTakeFirst();
-  return Number(numDeletedRows);
-}
-
 /** See `OutboundStore.takeForDialling`. */
 export async function takeForDialling(
   trx: Transaction<Tables>,

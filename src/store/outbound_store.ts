@@ -77,6 +77,4 @@ export interface OutboundStore {
   takeForDialling(callId: string, leaseMs: number): Promise<DialTurn>;
   /** The gate's decision at dialling, beside the one at acceptance. */
   recordGate(callId: string, gate: Record<string, unknown>): Promise<void>;
-  /** Forgets idempotency keys from before then. */
-  forgetIdempotencyKeys(before: number): Promise<number>;
 }

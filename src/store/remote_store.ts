@@ -60,7 +60,6 @@ const METHODS: Record<StoreMethod, true> = {
   findIdempotent: true,
   takeForDialling: true,
   recordGate: true,
-  forgetIdempotencyKeys: true,
   addSuppression: true,
   importSuppressions: true,
   getSuppression: true,

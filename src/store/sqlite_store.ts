@@ -265,9 +265,6 @@ class SqliteStore implements Store {
   recordGate: Store['recordGate'] = (callId, gate) =>
     this.#transaction((trx) => outbound.recordGate(trx, callId, gate));
 
-  forgetIdempotencyKeys: Store['forgetIdempotencyKeys'] = (before) =>
-    this.#transaction((trx) => outbound.forgetIdempotencyKeys(trx, before));
-
   addSuppression: Store['addSuppression'] = (suppression) =>
     this.#transaction((trx) => suppressions.addSuppression(trx, suppression));
 
