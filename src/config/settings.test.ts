@@ -51,6 +51,7 @@ test('nothing has to be set', () => {
       drainSeconds: 600,
       inboundReserve: 2,
     },
+    outbound: { ringSeconds: 30, calls: 10, callsPerSecond: 1 },
     gate: {
       dialling: true,
       consentRequired: true,
