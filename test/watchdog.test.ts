@@ -52,7 +52,11 @@ describe('a caller whom no worker takes', () => {
     const caller = await Caller.dial(installation, { from: '+15550107299' });
     await expect(caller.answered()).rejects.toMatchObject({ status: 486 });
     const record = await wholeRecord(installation);
-    expect(record.events.map(({ event }) => event)).toEqual(['call.failed', 'call.ended']);
+    expect(record.events.map(({ event }) => event)).toEqual([
+      'call.failed',
+      'call.ended',
+      'call.completed',
+    ]);
     expect(record.one('call.failed')).toMatchObject({ sip_status: 486, reason: 'no_capacity' });
     expect(record.ended).toMatchObject({
       end_reason: 'no_capacity',
@@ -71,7 +75,11 @@ describe('a caller whom no worker takes', () => {
     await room();
     await caller.call.cancel();
     const record = await wholeRecord(installation);
-    expect(record.events.map(({ event }) => event)).toEqual(['call.failed', 'call.ended']);
+    expect(record.events.map(({ event }) => event)).toEqual([
+      'call.failed',
+      'call.ended',
+      'call.completed',
+    ]);
     expect(record.one('call.failed')).toMatchObject({ sip_status: 487, reason: 'caller_hung_up' });
     expect(record.ended).toMatchObject({ end_reason: 'caller_hung_up', from: CALLER, to: NUMBER });
   });
