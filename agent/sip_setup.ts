@@ -4,11 +4,11 @@ import { loadSettings, type Settings } from '../src/config/settings.ts';
 import {
   addressWarning,
   carrierInstructions,
-  isLocalLivekit,
   outboundInstructions,
 } from '../src/telephony/carrier_instructions.ts';
 import { provisionInbound, removeInbound } from '../src/telephony/inbound_trunk.ts';
 import { type LiveKitApi, livekitApi } from '../src/telephony/livekit_api.ts';
+import { livekitPlace } from '../src/telephony/livekit_place.ts';
 import {
   findOutboundTrunk,
   provisionOutbound,
@@ -79,7 +79,7 @@ async function setUpInbound(sip: Sip, settings: Settings, open: boolean): Promis
   );
   const webhook = webhookInstructions(server, {
     ...livekit,
-    isLocalStack: isLocalLivekit(livekit.url, stack.livekitPort),
+    isLocalStack: livekitPlace(livekit.url, stack.livekitPort) === 'local',
   });
   for (const line of webhook) console.log(`  ${line}`);
   console.log(`\nCalls go to the agent "${agentName}". Start it: npm run agent start`);

@@ -19,7 +19,7 @@ export interface StackPorts {
 
 type Protocol = 'TCP' | 'UDP';
 
-interface Listener {
+export interface Listener {
   setting: string;
   protocol: Protocol;
   port: number;
@@ -61,9 +61,7 @@ export async function freePorts({ calls = 50 }: { calls?: number } = {}): Promis
  * goes on for seconds before it says so.
  */
 export async function checkPorts(ports: StackPorts): Promise<void> {
-  const wanted = listeners(ports);
-  const free = await Promise.all(wanted.map(isFree));
-  const taken = wanted.filter((_, index) => !free[index]);
+  const taken = await takenPorts(ports);
 
   // A call takes any free one of the range, so a few that are taken do no harm.
   const rtp = await Promise.all(rtpListeners(ports).map(isFree));
@@ -85,6 +83,13 @@ export async function checkPorts(ports: StackPorts): Promise<void> {
         'brackets another port, in .env or the environment.',
     },
   );
+}
+
+/** Those of the ports that a stack listens on, RTP aside, which are not free. */
+export async function takenPorts(ports: StackPorts): Promise<Listener[]> {
+  const wanted = listeners(ports);
+  const free = await Promise.all(wanted.map(isFree));
+  return wanted.filter((_, index) => !free[index]);
 }
 
 function listeners(ports: StackPorts): Listener[] {
@@ -112,7 +117,8 @@ function isFree({ protocol, port, address }: Listener): Promise<boolean> {
   return protocol === 'TCP' ? isTcpFree(port, address) : isUdpFree(port, address);
 }
 
-function isTcpFree(port: number, address: string | undefined): Promise<boolean> {
+/** Whether this process could listen there now; every interface without `address`. */
+export function isTcpFree(port: number, address: string | undefined): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));

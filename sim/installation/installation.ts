@@ -184,7 +184,7 @@ export class Installation {
     };
     const worker = new WorkerProcess({
       mode: this.#options.mode ?? 'start',
-      env: { ...this.#environment(), ...this.#options.env, ...env },
+      env: { ...this.environment, ...env },
       cwd: this.#folder,
       onLine,
     });
@@ -200,8 +200,9 @@ export class Installation {
     routeWebhooks(webhookHub, this.agentName, target).catch(() => undefined);
   }
 
-  #environment(): Record<string, string> {
-    const { stack, crm = 'http', model } = this.#options;
+  /** The settings of its worker, for commands that look at the same installation. */
+  get environment(): Record<string, string> {
+    const { stack, crm = 'http', model, env } = this.#options;
     return {
       LIVEKIT_URL: stack.url,
       LIVEKIT_API_KEY: stack.apiKey,
@@ -222,6 +223,7 @@ export class Installation {
       DATA_DIR: this.dataDir,
       AGENTS_DIR: join(this.#folder, 'profiles'),
       CALLWIRE_PRETTY: '0',
+      ...env,
     };
   }
 

@@ -295,7 +295,7 @@ export const EVENTS = {
   'webhook.test': defineEvent({
     meaning:
       'Somebody tries out an endpoint. Only that endpoint gets it, whatever its triggers say.',
-    when: 'The API was asked to (`POST /v1/webhooks/:id/test`).',
+    when: 'The API was asked to (`POST /v1/webhooks/:id/test`), or `npm run doctor` tries out the endpoint of `WEBHOOK_URL`: that one is in no ledger and comes once.',
     counter: 'none',
     status: 'emitted',
     data: z.object({ endpoint_id: endpointId }),

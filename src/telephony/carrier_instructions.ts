@@ -1,8 +1,9 @@
 import ipaddr from 'ipaddr.js';
 import type { InboundWish } from './inbound_trunk.ts';
+import { livekitPlace } from './livekit_place.ts';
 import type { OutboundWish } from './outbound_trunk.ts';
 
-interface LiveKitPlace {
+interface LiveKitLocation {
   livekitUrl: string;
   /** Where livekit-sip of the local stack listens, in case it is the one. */
   localSipPort: number;
@@ -11,11 +12,11 @@ interface LiveKitPlace {
 
 export interface CarrierInstructionsOptions
   extends Pick<InboundWish, 'numbers' | 'allowedAddresses' | 'username'>,
-    LiveKitPlace {}
+    LiveKitLocation {}
 
 export interface OutboundInstructionsOptions
   extends Pick<OutboundWish, 'address' | 'transport' | 'username' | 'callerNumber'>,
-    LiveKitPlace {}
+    LiveKitLocation {}
 
 /** What has to be entered at the carrier so that calls arrive; lines for a terminal. */
 export function carrierInstructions(options: CarrierInstructionsOptions): string[] {
@@ -36,10 +37,11 @@ export function carrierInstructions(options: CarrierInstructionsOptions): string
  * only, and a trunk for other addresses refuses all of them. Lines for a terminal; none is well.
  */
 export function addressWarning(
-  options: Omit<LiveKitPlace, 'localSipPort'> & { allowedAddresses: readonly string[] },
+  options: Omit<LiveKitLocation, 'localSipPort'> & { allowedAddresses: readonly string[] },
 ): string[] {
-  const { allowedAddresses } = options;
-  if (whereIs(options) !== 'local' || allowedAddresses.length === 0) return [];
+  const { allowedAddresses, livekitUrl, localLivekitPort } = options;
+  if (livekitPlace(livekitUrl, localLivekitPort) !== 'local' || allowedAddresses.length === 0)
+    return [];
   if (allowedAddresses.some(includesLoopback)) return [];
   return [
     `No call will arrive: SIP_ALLOWED_ADDRESSES (${allowedAddresses.join(', ')}) takes calls from`,
@@ -70,8 +72,8 @@ export function outboundInstructions(options: OutboundInstructionsOptions): stri
   ];
 }
 
-function source(place: LiveKitPlace): string[] {
-  switch (whereIs(place)) {
+function source(place: LiveKitLocation): string[] {
+  switch (livekitPlace(place.livekitUrl, place.localLivekitPort)) {
     case 'cloud':
       return ['Addresses  LiveKit Cloud has no fixed ones: use a login at the carrier'];
     case 'local':
@@ -83,8 +85,8 @@ function source(place: LiveKitPlace): string[] {
   }
 }
 
-function destination(place: LiveKitPlace): string[] {
-  const where = whereIs(place);
+function destination(place: LiveKitLocation): string[] {
+  const where = livekitPlace(place.livekitUrl, place.localLivekitPort);
   if (where === 'cloud') {
     // Made from the project's id, which neither the URL nor the API key tells.
     return [
@@ -105,18 +107,4 @@ function destination(place: LiveKitPlace): string[] {
     '           and its rtp_port range (UDP 10000-20000) open for the carrier',
     'Transport  UDP or TCP; TLS where livekit-sip has a certificate',
   ];
-}
-
-function whereIs({
-  livekitUrl,
-  localLivekitPort,
-}: Omit<LiveKitPlace, 'localSipPort'>): 'cloud' | 'local' | 'own' {
-  if (new URL(livekitUrl).hostname.endsWith('.livekit.cloud')) return 'cloud';
-  return isLocalLivekit(livekitUrl, localLivekitPort) ? 'local' : 'own';
-}
-
-/** Whether this is the LiveKit of the local stack. */
-export function isLocalLivekit(url: string, localPort: number): boolean {
-  const { hostname, port } = new URL(url);
-  return ['127.0.0.1', 'localhost', '[::1]'].includes(hostname) && Number(port) === localPort;
 }

@@ -66,8 +66,48 @@ export async function removeInbound(
   }, inboundRefused);
 }
 
-/** A network of everybody is no restriction. */
-function isOpen({ allowedAddresses, username, password }: InboundWish): boolean {
+/** How calls come in, as LiveKit has it. */
+export interface InboundFound {
+  /** Of our name. */
+  trunk: SIPInboundTrunkInfo | null;
+  /** Of our name. */
+  rule: SIPDispatchRuleInfo | null;
+  /** Other rules that dispatch calls to the agent. */
+  othersRules: SIPDispatchRuleInfo[];
+}
+
+/** @throws `SIP_NAME_AMBIGUOUS`, `LIVEKIT_UNREACHABLE`, `LIVEKIT_REFUSED`. */
+export async function findInbound(
+  sip: SipClient,
+  { agentName, name = DEFAULT_NAME }: { agentName: string; name?: string },
+): Promise<InboundFound> {
+  return await explained(async () => {
+    const rules = await sip.listSipDispatchRule();
+    const rule = ourRule(rules, name) ?? null;
+    const othersRules = rules.filter(
+      (one) =>
+        one !== rule && one.roomConfig?.agents.some((agent) => agent.agentName === agentName),
+    );
+    const trunk = ourTrunk(await sip.listSipInboundTrunk(), name) ?? null;
+    return { trunk, rule, othersRules };
+  });
+}
+
+/** Whether trunk and rule are what the settings say; otherwise sip:setup has to be run again. */
+export function isInboundUpToDate({ trunk, rule }: InboundFound, wish: InboundWish): boolean {
+  if (!trunk || !rule) return false;
+  return (
+    trunkChangedBy(wish, trunk).equals(trunk) &&
+    ruleChangedBy(wish, trunk.sipTrunkId, rule).equals(rule)
+  );
+}
+
+/** Whether anyone can call through it; a network of everybody is no restriction. */
+export function isOpen({
+  allowedAddresses,
+  username,
+  password,
+}: Pick<InboundWish, 'allowedAddresses' | 'username' | 'password'>): boolean {
   const restricted =
     allowedAddresses.length > 0 && !allowedAddresses.some((address) => address.endsWith('/0'));
   return !restricted && !(username && password);
@@ -103,19 +143,9 @@ async function provisionTrunk(sip: SipClient, wish: InboundWish): Promise<Provis
   const conflict = trunks.find((trunk) => trunk !== existing && conflicts(trunk, wish.numbers));
   if (conflict) throw numbersConflict(conflict);
 
-  // Its JSON form, because LiveKit's SDK does not export the types of the fields.
-  const wanted = SIPInboundTrunkInfo.fromJson({
-    name: trunkName(name),
-    numbers: [...wish.numbers],
-    allowedAddresses: [...wish.allowedAddresses],
-    authUsername: wish.username ?? '',
-    authPassword: wish.password ?? '',
-    // The carrier's own ids and anything a PBX adds reach the call as attributes.
-    includeHeaders: 'SIP_X_HEADERS',
-    ringingTimeout: RINGING_TIMEOUT,
-  });
   if (!existing) {
-    const created = await sip.createSipInboundTrunk(wanted.name, wanted.numbers, {
+    const wanted = wantedTrunk(wish);
+    const created = await sip.createSipInboundTrunk(trunkName(name), wanted.numbers, {
       allowedAddresses: wanted.allowedAddresses,
       authUsername: wanted.authUsername,
       authPassword: wanted.authPassword,
@@ -126,10 +156,7 @@ async function provisionTrunk(sip: SipClient, wish: InboundWish): Promise<Provis
   }
 
   const id = existing.sipTrunkId;
-  const changed = new SIPInboundTrunkInfo({
-    ...existing,
-    ...fieldsOf(wanted, TRUNK_FIELDS),
-  });
+  const changed = trunkChangedBy(wish, existing);
   if (changed.equals(existing)) return { id, outcome: 'unchanged' };
   await sip.updateSipInboundTrunk(id, changed);
   return { id, outcome: 'updated' };
@@ -143,15 +170,8 @@ async function provisionRule(
   const name = wish.name ?? DEFAULT_NAME;
   const existing = ourRule(await sip.listSipDispatchRule(), name);
 
-  // A room for each call. With one room for all, a second call of the same caller would throw out
-  // the first; with a PIN the call would be answered before anything is known about the caller.
-  const wanted = SIPDispatchRuleInfo.fromJson({
-    name,
-    trunkIds: [trunkId],
-    rule: { dispatchRuleIndividual: { roomPrefix: ROOM_PREFIX } },
-    roomConfig: { agents: [{ agentName: wish.agentName }] },
-  });
   if (!existing) {
+    const wanted = wantedRule(wish, trunkId);
     const created = await sip.createSipDispatchRule(
       { type: 'individual', roomPrefix: ROOM_PREFIX },
       { name, trunkIds: wanted.trunkIds, roomConfig: wanted.roomConfig! },
@@ -160,10 +180,7 @@ async function provisionRule(
   }
 
   const id = existing.sipDispatchRuleId;
-  const changed = new SIPDispatchRuleInfo({
-    ...existing,
-    ...fieldsOf(wanted, RULE_FIELDS),
-  });
+  const changed = ruleChangedBy(wish, trunkId, existing);
   if (changed.equals(existing)) return { id, outcome: 'unchanged' };
   await sip.updateSipDispatchRule(id, changed);
   return { id, outcome: 'updated' };
@@ -178,6 +195,44 @@ const TRUNK_FIELDS = [
   'ringingTimeout',
 ] as const;
 const RULE_FIELDS = ['trunkIds', 'rule', 'roomConfig'] as const;
+
+// In their JSON form, because LiveKit's SDK does not export the types of the fields.
+
+function wantedTrunk(wish: InboundWish): SIPInboundTrunkInfo {
+  return SIPInboundTrunkInfo.fromJson({
+    numbers: [...wish.numbers],
+    allowedAddresses: [...wish.allowedAddresses],
+    authUsername: wish.username ?? '',
+    authPassword: wish.password ?? '',
+    // The carrier's own ids and anything a PBX adds reach the call as attributes.
+    includeHeaders: 'SIP_X_HEADERS',
+    ringingTimeout: RINGING_TIMEOUT,
+  });
+}
+
+function trunkChangedBy(wish: InboundWish, trunk: SIPInboundTrunkInfo): SIPInboundTrunkInfo {
+  return new SIPInboundTrunkInfo({ ...trunk, ...fieldsOf(wantedTrunk(wish), TRUNK_FIELDS) });
+}
+
+/**
+ * A room for each call. With one room for all, a second call of the same caller would throw out
+ * the first; with a PIN the call would be answered before anything is known about the caller.
+ */
+function wantedRule(wish: InboundWish, trunkId: string): SIPDispatchRuleInfo {
+  return SIPDispatchRuleInfo.fromJson({
+    trunkIds: [trunkId],
+    rule: { dispatchRuleIndividual: { roomPrefix: ROOM_PREFIX } },
+    roomConfig: { agents: [{ agentName: wish.agentName }] },
+  });
+}
+
+function ruleChangedBy(
+  wish: InboundWish,
+  trunkId: string,
+  rule: SIPDispatchRuleInfo,
+): SIPDispatchRuleInfo {
+  return new SIPDispatchRuleInfo({ ...rule, ...fieldsOf(wantedRule(wish, trunkId), RULE_FIELDS) });
+}
 
 /** LiveKit itself compares numbers without their punctuation. */
 function conflicts(trunk: SIPInboundTrunkInfo, numbers: readonly string[]): boolean {

@@ -1,0 +1,23 @@
+import { loadProfiles } from '../../src/config/profiles.ts';
+import type { Settings } from '../../src/config/settings.ts';
+import type { Check } from './finding.ts';
+
+/** The agent profiles can be read, and each of our numbers has one that answers. */
+export function agentsCheck({ agentsDir, sip }: Settings): Check {
+  return {
+    name: 'agents',
+    look: async () => {
+      const profiles = await loadProfiles(agentsDir);
+      const unanswered = sip.numbers.filter((number) => profiles.forNumber(number) === null);
+      if (unanswered.length > 0) {
+        return {
+          status: 'problem',
+          message: `no agent answers ${unanswered.join(', ')}`,
+          remedy:
+            'Add the number to `numbers` of a profile, or let one have none: it takes the rest.',
+        };
+      }
+      return { status: 'ok', message: profiles.all.map(({ id }) => id).join(', ') };
+    },
+  };
+}
