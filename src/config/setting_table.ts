@@ -443,7 +443,7 @@ export const SETTINGS = {
   RETAIN_DAYS: setting({
     group: 'Storage and logs',
     meaning:
-      'How many days after its end a call is removed for good: its events, its transcript, its deliveries with their answers. One of which a delivery still waits stays. `0` keeps everything.',
+      'How many days after its end a call is removed for good: its events, transcript, recording, and its deliveries with their answers. One of which a delivery still waits stays. `0` keeps everything.',
     schema: read.number(0, 36_500),
     default: '90',
     example: '30',

@@ -83,7 +83,7 @@ export class Pruner {
     const others = await this.#remove('events_of_no_call', before);
     if (calls.removed + others.removed + calls.kept === 0) return;
     this.#log.info(
-      { calls: calls.removed, events_of_no_call: others.removed, kept_for_deliveries: calls.kept },
+      { calls: calls.removed, events_of_no_call: others.removed, kept: calls.kept },
       'old calls were removed',
     );
   }

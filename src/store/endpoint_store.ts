@@ -128,7 +128,8 @@ export interface RetentionStore {
   /**
    * One step of removing what is older than `before`, oldest first: calls that ended, with their
    * events, facts, deliveries and attempts, or the events of no call, with theirs. Whatever has a
-   * delivery that still waits stays. A step ends behind the one with which `rows` are removed, so a
+   * delivery that still waits stays, and a call with a recording until that has been deleted, which
+   * is due from then on. A step ends behind the one with which `rows` are removed, so a
    * long call makes a long step, and the next one goes on from `next`.
    */
   prune(query: PruneQuery): Promise<Pruned>;
@@ -149,7 +150,7 @@ export interface PrunePoint {
 
 export interface Pruned {
   removed: number;
-  /** Old ones that stay, for a delivery of theirs waits. */
+  /** Old ones that stay: a delivery of theirs waits, or their recording is still stored. */
   kept: number;
   /** `null`: there is nothing more to look at. */
   next: PrunePoint | null;

@@ -14,6 +14,12 @@ import type { CallRecord, HeldLease } from './store.ts';
  */
 
 /**
+ * An outbound call that still waits is held by nobody: see `outbound_store.ts`. Written into the
+ * statements, for with bound states SQLite could not use `calls_held_by_lease`.
+ */
+export const IS_HELD = sql<boolean>`state in ('dialing', 'ringing', 'active')`;
+
+/**
  * A call without a row is not lost: its opening is still on the way. A lease beyond `until` was given
  * before the clock was set back; nobody would sweep its call for as long as the clock was ahead.
  */
@@ -35,7 +41,7 @@ export async function renewLeases(
   await trx
     .updateTable('calls')
     .set({ lease_until: until })
-    .where(sql<boolean>`state <> 'ended'`)
+    .where(IS_HELD)
     .where('lease_until', '>', until)
     .execute();
   return lost;
@@ -49,9 +55,6 @@ export async function expireLeases(
   for (const lease of held) await setLeaseUntil(trx, lease, now);
 }
 
-/** An outbound call that still waits is held by nobody: see `outbound_store.ts`. */
-const HELD_STATES = ['dialing', 'ringing', 'active'] as const;
-
 /** The longest abandoned first. */
 export async function abandonedCalls(
   db: Kysely<Tables>,
@@ -61,7 +64,7 @@ export async function abandonedCalls(
   const rows = await db
     .selectFrom('calls')
     .selectAll()
-    .where('state', 'in', HELD_STATES)
+    .where(IS_HELD)
     .where('lease_until', '<=', now)
     .orderBy('lease_until')
     .limit(limit)
@@ -82,7 +85,7 @@ export async function takeOver(
       lease_until: now + leaseMs,
     }))
     .where('id', '=', callId)
-    .where('state', 'in', HELD_STATES)
+    .where(IS_HELD)
     .where('lease_until', '<=', now)
     .returningAll()
     .executeTakeFirst();

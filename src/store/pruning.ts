@@ -1,5 +1,6 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Pruned, PruneQuery } from './endpoint_store.ts';
+import { deleteRecordingSoon } from './recordings.ts';
 import type { Tables } from './schema.ts';
 
 /**
@@ -11,19 +12,27 @@ const EXAMINED_AT_A_TIME = 100;
 interface Old {
   id: string;
   time: number;
+  /** A delivery of it does. */
   waits: 0 | 1;
+  recorded: 0 | 1;
 }
 
-/** See `RetentionStore.prune`. */
+/**
+ * See `RetentionStore.prune`. The bytes of a recording lie elsewhere: a call that has some only makes
+ * them due, and goes when they are gone.
+ */
 export async function prune(trx: Transaction<Tables>, query: PruneQuery): Promise<Pruned> {
   const isCall = query.what === 'calls';
   const { rows: old } = await (isCall ? oldCalls(query) : oldEventsOfNoCall(query)).execute(trx);
   let removed = 0;
   let kept = 0;
   let rows = 0;
-  for (const { id, time, waits } of old) {
+  for (const { id, time, waits, recorded } of old) {
     if (waits === 1) kept++;
-    else {
+    else if (recorded === 1) {
+      await deleteRecordingSoon(trx, id, query.before);
+      kept++;
+    } else {
       rows += await (isCall ? removeCall(trx, id) : removeEvent(trx, id));
       removed++;
     }
@@ -38,9 +47,9 @@ function oldCalls({ before, after }: PruneQuery): RawBuilder<Old> {
     select id, ended_at as time, exists (
         select 1 from jobs indexed by jobs_by_call
           where jobs.call_id = calls.id and state = 'waiting'
-      ) or exists (
-        select 1 from recordings where recordings.call_id = calls.id and recordings.state = 'stored'
-      ) as waits
+      ) as waits, exists (
+        select 1 from recordings where recordings.call_id = calls.id and state = 'stored'
+      ) as recorded
       from calls
       where ended_at < ${before} and ${isBehind(sql`(ended_at, id)`, after)}
       order by ended_at, id limit ${EXAMINED_AT_A_TIME}
@@ -52,7 +61,7 @@ function oldEventsOfNoCall({ before, after }: PruneQuery): RawBuilder<Old> {
     select id, time, exists (
         select 1 from jobs indexed by jobs_by_event
           where jobs.event_id = events.id and state = 'waiting'
-      ) as waits
+      ) as waits, 0 as recorded
       from events
       where call_id is null and time < ${before} and ${isBehind(sql`(time, id)`, after)}
       order by time, id limit ${EXAMINED_AT_A_TIME}

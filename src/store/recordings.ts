@@ -51,6 +51,20 @@ export async function recordingsToDelete(
   return rows.map(fromRow);
 }
 
+/** Its call is redacted, or too old: whoever deletes recordings finds it at the next look. */
+export async function deleteRecordingSoon(
+  trx: Transaction<Tables>,
+  callId: string,
+  now: number,
+): Promise<void> {
+  await trx
+    .updateTable('recordings')
+    .set({ delete_after: now })
+    .where('call_id', '=', callId)
+    .where(({ eb, or }) => or([eb('delete_after', 'is', null), eb('delete_after', '>', now)]))
+    .execute();
+}
+
 export async function recordingDeleted(trx: Transaction<Tables>, callId: string): Promise<boolean> {
   const { numUpdatedRows } = await trx
     .updateTable('recordings')

@@ -2,6 +2,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { EventId } from '../ids.ts';
 import type { EventComposer } from './event_composer.ts';
 import { giveUpCall } from './given_up.ts';
+import { deleteRecordingSoon } from './recordings.ts';
 import type { Tables } from './schema.ts';
 
 /** See `RetentionStore.redactCall`. A second time it changes nothing, and is true again. */
@@ -20,6 +21,7 @@ export async function redactCall(
   if (call.redacted_at !== null) return true;
 
   await giveUpCall(trx, callId);
+  await deleteRecordingSoon(trx, callId, now);
   const events = await trx
     .selectFrom('events')
     .select(['id', 'sequence', 'type', 'time'])

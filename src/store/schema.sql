@@ -143,6 +143,8 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_by_age on idempotency_keys (created_at);
 
+CREATE INDEX idempotency_keys_by_call on idempotency_keys (call_id);
+
 CREATE TABLE jobs (
   position integer primary key autoincrement,
   id text not null unique,

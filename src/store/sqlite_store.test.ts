@@ -8,6 +8,7 @@ import { newId } from '../ids.ts';
 import { appendBatch } from './append.ts';
 import { WAITING_TARGETS } from './claims.ts';
 import { conformanceComposer } from './conformance/composer.ts';
+import { IS_HELD } from './leases.ts';
 import * as initial from './migrations/0001_initial.ts';
 import { settleAsDone } from './plain_successes.ts';
 import type { Tables } from './schema.ts';
@@ -102,6 +103,23 @@ describe('the SQLite file', () => {
     await db.destroy();
     const onJobs = plan.rows.map(({ detail }) => detail).filter((step) => step.includes(' jobs '));
     expect(onJobs).toEqual([expect.stringMatching(/^SEARCH jobs USING INDEX .*\(id=\?\)$/)]);
+  });
+
+  it('looks for abandoned calls among those that are held, however many have ended', async () => {
+    // Every five seconds, and before each renewal: a walk through all calls would stop appends.
+    await open();
+    const db = openSqliteConnection(file());
+    const statements = [
+      sql`select * from calls where ${IS_HELD} and lease_until <= ${1} order by lease_until`,
+      sql`update calls set lease_until = ${1} where ${IS_HELD} and lease_until > ${1}`,
+    ];
+    for (const statement of statements) {
+      const plan = await sql<{ detail: string }>`explain query plan ${statement}`.execute(db);
+      expect(plan.rows.map(({ detail }) => detail)).toEqual([
+        expect.stringMatching(/^SEARCH calls USING INDEX calls_held_by_lease/),
+      ]);
+    }
+    await db.destroy();
   });
 
   it('loses nothing of a database of the first version', async () => {

@@ -1,6 +1,7 @@
 import { newId } from '../../ids.ts';
 import type { EndpointRecord, TriggerRecord } from '../endpoint_store.ts';
 import type { CallAcceptance, CallGuard } from '../outbound_store.ts';
+import type { RecordingRecord } from '../recording_store.ts';
 import type {
   Append,
   AttemptRecord,
@@ -158,5 +159,20 @@ export function suppression(record: Partial<SuppressionRecord> = {}): Suppressio
     callId: null,
     createdAt: Date.UTC(2026, 0, 1),
     ...record,
+  };
+}
+
+export function recordingOf(callId: string, rest: Partial<RecordingRecord> = {}): RecordingRecord {
+  return {
+    callId,
+    state: 'stored',
+    location: `recordings/${callId}.ogg`,
+    contentType: 'audio/ogg',
+    bytes: 12_345,
+    durationMs: 61_000,
+    startedAt: Date.UTC(2026, 0, 1),
+    deleteAfter: null,
+    createdAt: Date.UTC(2026, 0, 1),
+    ...rest,
   };
 }

@@ -1,23 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { RecordingRecord } from '../recording_store.ts';
-import { endedEvent } from './drafts.ts';
+import { endedEvent, recordingOf } from './drafts.ts';
 import { START, type StoreUnderTest } from './store_under_test.ts';
 
 /** What is known of recordings. */
 export function recordingConformance(t: StoreUnderTest): void {
-  const recordingOf = (callId: string, rest: Partial<RecordingRecord> = {}): RecordingRecord => ({
-    callId,
-    state: 'stored',
-    location: `recordings/${callId}.ogg`,
-    contentType: 'audio/ogg',
-    bytes: 12_345,
-    durationMs: 61_000,
-    startedAt: START,
-    deleteAfter: null,
-    createdAt: START,
-    ...rest,
-  });
-
   describe('recordings', () => {
     it('are written with an append, once', async () => {
       const callId = await t.openCall();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { attempt, event, fact, settlement } from './drafts.ts';
+import { attempt, event, fact, recordingOf, settlement } from './drafts.ts';
 import { START, type StoreUnderTest } from './store_under_test.ts';
 
 /** What is deleted, and what stays. */
@@ -48,6 +48,15 @@ export function retentionConformance(t: StoreUnderTest): void {
         for (const { response } of await t.store.listAttempts(id)) expect(response).toBeNull();
       }
       expect(await t.store.redactCall(callId)).toBe(true);
+    });
+
+    it('has its recording deleted soon', async () => {
+      const callId = await endedCall();
+      const deleteAfter = t.now + 1_000;
+      await t.append({ callId, recording: recordingOf(callId, { deleteAfter }) });
+      await t.store.redactCall(callId);
+      const due = await t.store.recordingsToDelete({ now: t.now, limit: 9 });
+      expect(due.map((recording) => recording.callId)).toEqual([callId]);
     });
 
     it('sends nothing more, and refuses a replay', async () => {
@@ -158,6 +167,18 @@ export function retentionConformance(t: StoreUnderTest): void {
       const jobs = await t.claimAll();
       await t.store.settleJobs(jobs.map((job) => settlement(job, { state: 'exhausted' })));
       expect(await t.store.prune(query)).toMatchObject({ removed: 1, kept: 0 });
+    });
+
+    it('lets a recording go first', async () => {
+      const callId = await settledCall(START - 1);
+      await t.append({ callId, recording: recordingOf(callId) });
+      const query = { what: 'calls' as const, ...oldest };
+      expect(await t.store.prune(query)).toMatchObject({ removed: 0, kept: 1 });
+      const due = await t.store.recordingsToDelete({ now: oldest.before, limit: 9 });
+      expect(due.map((recording) => recording.callId)).toEqual([callId]);
+      await t.store.recordingDeleted(callId);
+      expect(await t.store.prune(query)).toMatchObject({ removed: 1, kept: 0 });
+      expect(await t.store.getRecording(callId)).toBeNull();
     });
 
     it('looks at so many in one step only, whatever they are', async () => {
