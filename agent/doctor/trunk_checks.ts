@@ -71,7 +71,7 @@ function none({ livekit, sip }: Settings): Observation {
   return {
     status: 'problem',
     message: `no dispatch rule sends calls to "${livekit.agentName}"`,
-    remedy: `${RUN_SETUP} The local stack forgets its trunks when it is stopped.`,
+    remedy: RUN_SETUP,
   };
 }
 
@@ -102,7 +102,7 @@ export function outboundCheck(
         return {
           status: 'problem',
           message: 'LiveKit has no outbound trunk of ours',
-          remedy: `${RUN_SETUP} The local stack forgets its trunks when it is stopped.`,
+          remedy: RUN_SETUP,
         };
       }
       if (!isUpToDate(trunk, outbound)) {

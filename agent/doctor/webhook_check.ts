@@ -112,8 +112,8 @@ function judged(url: string, { attempt }: AttemptOutcome): Observation {
       status: 'problem',
       message: `${answers}: it does not accept the signature`,
       remedy:
-        'The receiver must have the same WEBHOOK_SECRET and check the raw body; Standard Webhooks ' +
-        'libraries need {format: "raw"} for a secret without whsec_.',
+        'The receiver must have the same WEBHOOK_SECRET and check the raw body (docs/webhooks.md). ' +
+        'What it gets wrong: npm run webhooks:check <url>',
     };
   }
   if (status === 404 || status === 405) {

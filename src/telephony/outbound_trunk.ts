@@ -83,9 +83,7 @@ export async function outboundTrunkId(
   if (trunk) return trunk.sipTrunkId;
   const name = trunkName(options.name ?? DEFAULT_NAME);
   throw new CallwireError('SIP_OUTBOUND_TRUNK_MISSING', `LiveKit has no trunk "${name}"`, {
-    remedy:
-      'Set SIP_OUTBOUND_ADDRESS and what belongs to it, then run npm run sip:setup; the local ' +
-      'stack forgets its trunks when it is stopped.',
+    remedy: 'Set SIP_OUTBOUND_ADDRESS and what belongs to it, then run npm run sip:setup.',
   });
 }
 
