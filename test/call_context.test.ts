@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Behaviour } from '../sim/crm/behaviour.ts';
-import { Installation } from '../sim/installation/installation.ts';
 import { waitFor } from '../sim/installation/wait_for.ts';
-import { Caller, freshLine } from './caller.ts';
+import { Caller } from './caller.ts';
+import { sharedInstallation } from './shared_installation.ts';
 import { wholeRecord } from './whole_record.ts';
 
 const NUMBER = '+15550106010';
@@ -13,36 +13,30 @@ const GRACE = '+15550106098';
 const SILENCE = 'silence: { prompt_after_s: 0, hang_up_after_s: 0 }';
 
 describe('knowing the caller before the answer', () => {
-  let installation: Installation;
-  beforeAll(async () => {
-    installation = await Installation.start({
-      stack: inject('stack'),
-      number: NUMBER,
-      moreNumbers: [IMPATIENT, STRICT],
-      profiles: {
-        'front-desk.yaml': `name: Front desk
+  const installation = sharedInstallation({
+    number: NUMBER,
+    moreNumbers: [IMPATIENT, STRICT],
+    profiles: {
+      'front-desk.yaml': `name: Front desk
 prompt: The caller is {{customerName}}.
 first_message: "Hi {{customerName | default: 'there'}}."
 context: { budget_ms: 3000 }
 ${SILENCE}`,
-        'impatient.yaml': `name: Answers soon
+      'impatient.yaml': `name: Answers soon
 numbers: ["${IMPATIENT}"]
 prompt: "The caller is {{customerName | default: 'unknown'}}."
 first_message: ""
 context: { budget_ms: 200, on_missing: answer }
 ${SILENCE}`,
-        'strict.yaml': `name: Known callers only
+      'strict.yaml': `name: Known callers only
 numbers: ["${STRICT}"]
 prompt: The caller is {{customerName}}.
 context: { budget_ms: 200, on_missing: reject }
 ${SILENCE}`,
-      },
-      env: { RETRY_SCHEDULE: '200ms,500ms,1s,1s,1s,1s' },
-      contacts: [{ id: 'grace', name: 'Grace Hopper', phone: GRACE, accountStatus: 'gold' }],
-    });
+    },
+    env: { RETRY_SCHEDULE: '200ms,500ms,1s,1s,1s,1s' },
+    contacts: [{ id: 'grace', name: 'Grace Hopper', phone: GRACE, accountStatus: 'gold' }],
   });
-  beforeEach(() => freshLine(installation));
-  afterAll(() => installation?.stop());
 
   const lookups = () => installation.backend.requests.filter(({ group }) => group === 'lookup');
 

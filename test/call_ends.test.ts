@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { Installation } from '../sim/installation/installation.ts';
+import { describe, expect, it } from 'vitest';
 import { waitFor } from '../sim/installation/wait_for.ts';
 import { deleteRoom } from '../src/telephony/livekit_api.ts';
-import { Caller, freshLine } from './caller.ts';
+import { Caller } from './caller.ts';
+import { sharedInstallation } from './shared_installation.ts';
 import { wholeRecord, wholeRecords } from './whole_record.ts';
 
 const NUMBER = '+15550106050';
@@ -13,35 +13,29 @@ const NOBODY = '+15550106053';
 const PATIENT = 'silence: { prompt_after_s: 0, hang_up_after_s: 0 }';
 
 describe('a call ends', () => {
-  let installation: Installation;
-  beforeAll(async () => {
-    installation = await Installation.start({
-      stack: inject('stack'),
-      number: NUMBER,
-      moreNumbers: [SILENT, SHORT, NOBODY],
-      profiles: {
-        'front-desk.yaml': `name: Front desk
+  const installation = sharedInstallation({
+    number: NUMBER,
+    moreNumbers: [SILENT, SHORT, NOBODY],
+    profiles: {
+      'front-desk.yaml': `name: Front desk
 numbers: ["${NUMBER}"]
 prompt: Help the caller.
 first_message: Hello.
 ${PATIENT}`,
-        'silent.yaml': `name: Impatient
+      'silent.yaml': `name: Impatient
 numbers: ["${SILENT}"]
 prompt: Help the caller.
 first_message: Hello.
 silence: { prompt_after_s: 1, hang_up_after_s: 5 }
 `,
-        'short.yaml': `name: Short of time
+      'short.yaml': `name: Short of time
 numbers: ["${SHORT}"]
 prompt: Help the caller.
 first_message: Hello.
 max_minutes: 0.05
 ${PATIENT}`,
-      },
-    });
+    },
   });
-  beforeEach(() => freshLine(installation));
-  afterAll(() => installation?.stop());
 
   it('when the caller gives up while it rings', async () => {
     installation.backend.behave('lookup', { mode: 'slow', ms: 10_000 });
@@ -235,15 +229,10 @@ on_instructed: >-
 });
 
 describe('a worker whose slots are all taken', () => {
-  let installation: Installation;
-  beforeAll(async () => {
-    installation = await Installation.start({
-      stack: inject('stack'),
-      number: '+15550106054',
-      env: { MAX_CALLS: '1' },
-    });
+  const installation = sharedInstallation({
+    number: '+15550106054',
+    env: { MAX_CALLS: '1' },
   });
-  afterAll(() => installation?.stop());
 
   it('lets the next caller hear busy, records it, and the call there goes on', async () => {
     const first = await Caller.dial(installation);

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { Installation } from '../sim/installation/installation.ts';
+import { describe, expect, it } from 'vitest';
 import { tones } from '../sim/phone/audio_analysis.ts';
 import { BODY_HZ, END_HZ, START_HZ, speechMs } from '../sim/realtime/voice.ts';
-import { Caller, freshLine } from './caller.ts';
+import { Caller } from './caller.ts';
+import { sharedInstallation } from './shared_installation.ts';
 import { wholeRecord } from './whole_record.ts';
 
 const NUMBER = '+15550106000';
@@ -18,37 +18,31 @@ const LONG =
   'Now tell me how I can help you today.';
 
 describe('the greeting', () => {
-  let installation: Installation;
-  beforeAll(async () => {
-    installation = await Installation.start({
-      stack: inject('stack'),
-      number: NUMBER,
-      moreNumbers: [OPENS_BY_ITSELF, CALLER_FIRST, LONG_GREETING],
-      profiles: {
-        'front-desk.yaml': `name: Front desk
+  const installation = sharedInstallation({
+    number: NUMBER,
+    moreNumbers: [OPENS_BY_ITSELF, CALLER_FIRST, LONG_GREETING],
+    profiles: {
+      'front-desk.yaml': `name: Front desk
 prompt: The caller is {{customerName}}.
 first_message: "Hi {{customerName | default: 'there'}}, this is Northwind."
 ${SILENCE}`,
-        'opens.yaml': `name: Opens by itself
+      'opens.yaml': `name: Opens by itself
 numbers: ["${OPENS_BY_ITSELF}"]
 prompt: Be brief.
 ${SILENCE}`,
-        'listens.yaml': `name: Listens first
+      'listens.yaml': `name: Listens first
 numbers: ["${CALLER_FIRST}"]
 prompt: Wait.
 first_message: ""
 ${SILENCE}`,
-        'long.yaml': `name: Talks long
+      'long.yaml': `name: Talks long
 numbers: ["${LONG_GREETING}"]
 prompt: Talk.
 first_message: "${LONG}"
 ${SILENCE}`,
-      },
-      contacts: [{ id: 'ada', name: 'Ada Lovelace', phone: ADA }],
-    });
+    },
+    contacts: [{ id: 'ada', name: 'Ada Lovelace', phone: ADA }],
   });
-  beforeEach(() => freshLine(installation));
-  afterAll(() => installation?.stop());
 
   it('is heard from its first to its last moment, with the name of a known contact', async () => {
     const text = 'Hi Ada Lovelace, this is Northwind.';

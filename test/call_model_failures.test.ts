@@ -1,30 +1,25 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { Installation } from '../sim/installation/installation.ts';
+import { describe, expect, it } from 'vitest';
+import type { Installation } from '../sim/installation/installation.ts';
 import { loudSpan, tones } from '../sim/phone/audio_analysis.ts';
 import { PHONE_RATE } from '../sim/phone/wav.ts';
 import { BODY_HZ, END_HZ, START_HZ } from '../sim/realtime/voice.ts';
-import { Caller, freshLine } from './caller.ts';
+import { Caller } from './caller.ts';
+import { sharedInstallation } from './shared_installation.ts';
 import { wholeRecord } from './whole_record.ts';
 
 const GREETING = 'Hello.';
 
 describe('a model that fails', () => {
-  let installation: Installation;
-  beforeAll(async () => {
-    installation = await Installation.start({
-      stack: inject('stack'),
-      number: '+15550106040',
-      profiles: {
-        'front-desk.yaml': `name: Front desk
+  const installation = sharedInstallation({
+    number: '+15550106040',
+    profiles: {
+      'front-desk.yaml': `name: Front desk
 prompt: Help the caller.
 first_message: "${GREETING}"
 silence: { prompt_after_s: 0, hang_up_after_s: 0 }
 `,
-      },
-    });
+    },
   });
-  beforeEach(() => freshLine(installation));
-  afterAll(() => installation?.stop());
 
   const fault = async (input: Parameters<NonNullable<Installation['model']>['setFault']>[0]) => {
     await installation.model?.setFault(input);

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Installation } from '../sim/installation/installation.ts';
 import type { SessionLog } from '../sim/realtime/session_log.ts';
-import { Caller, freshLine } from './caller.ts';
+import { Caller } from './caller.ts';
+import { sharedInstallation } from './shared_installation.ts';
 import { wholeRecord } from './whole_record.ts';
 
 const PROFILE = `name: Front desk
@@ -20,26 +21,20 @@ function resultsOf(session: SessionLog): unknown[] {
 }
 
 describe('the tools of the model', () => {
-  let installation: Installation;
-  beforeAll(async () => {
-    installation = await Installation.start({
-      stack: inject('stack'),
-      number: '+15550106020',
-      profiles: { 'front-desk.yaml': PROFILE },
-      contacts: [
-        {
-          id: 'ada',
-          name: 'Ada Lovelace',
-          phone: ADA,
-          email: 'ada@example.com',
-          accountStatus: 'overdue',
-          diagnosis: 'not for anybody',
-        },
-      ],
-    });
+  const installation = sharedInstallation({
+    number: '+15550106020',
+    profiles: { 'front-desk.yaml': PROFILE },
+    contacts: [
+      {
+        id: 'ada',
+        name: 'Ada Lovelace',
+        phone: ADA,
+        email: 'ada@example.com',
+        accountStatus: 'overdue',
+        diagnosis: 'not for anybody',
+      },
+    ],
   });
-  beforeEach(() => freshLine(installation));
-  afterAll(() => installation?.stop());
 
   const dial = async (from: string, scenario: string): Promise<Caller> => {
     installation.model?.setScenario(scenario);

@@ -1,30 +1,24 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { Installation } from '../sim/installation/installation.ts';
+import { describe, expect, it } from 'vitest';
 import type { ReferPlan } from '../sim/phone/refer.ts';
-import { Caller, freshLine } from './caller.ts';
+import { Caller } from './caller.ts';
+import { sharedInstallation } from './shared_installation.ts';
 import { wholeRecord } from './whole_record.ts';
 
 const SALES = 'tel:+15550100200';
 
 describe('a transfer by REFER', () => {
-  let installation: Installation;
-  beforeAll(async () => {
-    installation = await Installation.start({
-      stack: inject('stack'),
-      number: '+15550106030',
-      profiles: {
-        'front-desk.yaml': `name: Front desk
+  const installation = sharedInstallation({
+    number: '+15550106030',
+    profiles: {
+      'front-desk.yaml': `name: Front desk
 prompt: Help the caller.
 first_message: ""
 transfers:
   sales: { to: "${SALES}", say: "To sales." }
 silence: { prompt_after_s: 0, hang_up_after_s: 0 }
 `,
-      },
-    });
+    },
   });
-  beforeEach(() => freshLine(installation));
-  afterAll(() => installation?.stop());
 
   const asksForSales = async (plan: ReferPlan): Promise<Caller> => {
     const caller = await wishesForSales(plan);

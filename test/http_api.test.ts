@@ -1,19 +1,11 @@
 import { dirname } from 'node:path';
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  inject,
-  it,
-  onTestFinished,
-} from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { runCommand } from '../agent/testing/run_command.ts';
 import { CrmBackend } from '../sim/crm/crm_backend.ts';
-import { Installation, type LedgerEvent } from '../sim/installation/installation.ts';
+import type { LedgerEvent } from '../sim/installation/installation.ts';
 import { waitFor } from '../sim/installation/wait_for.ts';
-import { Caller, freshLine } from './caller.ts';
+import { Caller } from './caller.ts';
+import { sharedInstallation } from './shared_installation.ts';
 import { type WholeRecord, wholeRecord } from './whole_record.ts';
 
 const CALLER = '+15550100001';
@@ -24,20 +16,14 @@ const SALES = `turns:
     then: Noted.
 `;
 
-let installation: Installation;
-beforeAll(async () => {
-  installation = await Installation.start({
-    stack: inject('stack'),
-    number: '+15550107050',
-    contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
-    env: { ALLOW_NETWORKS: '127.0.0.1', RETRY_SCHEDULE: '300ms,300ms', RATE_LIMIT_READS: '0' },
-  });
+const installation = sharedInstallation({
+  number: '+15550107050',
+  contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
+  env: { ALLOW_NETWORKS: '127.0.0.1', RETRY_SCHEDULE: '300ms,300ms', RATE_LIMIT_READS: '0' },
 });
-beforeEach(async () => {
-  await freshLine(installation);
+beforeEach(() => {
   installation.model?.setScenario(SALES);
 });
-afterAll(() => installation?.stop());
 
 /** A request that has to succeed; returns its body. */
 async function api(method: string, path: string, body?: unknown) {
