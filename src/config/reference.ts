@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { NOT_BUILT_KEYS, profileSchema } from './profile_schema.ts';
-import { SETTING_GROUPS, SETTINGS, type Setting } from './setting_table.ts';
+import { SETTING_GROUPS, type Setting } from './setting.ts';
+import { SETTINGS } from './setting_table.ts';
 import { TEMPLATE_VARIABLES } from './template_variables.ts';
 
 // The pages that say how Callwire is configured, written from what the loaders themselves read,

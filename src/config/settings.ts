@@ -3,8 +3,9 @@ import { CallwireError } from '../errors.ts';
 import type { CallingWindow } from './calling_window.ts';
 import { readDotEnv } from './dot_env.ts';
 import { type LivekitKeys, localLivekitKeys } from './livekit_keys.ts';
+import type { Setting } from './setting.ts';
 import type { SipAddress } from './setting_schemas.ts';
-import { SETTINGS, type Setting, type SettingValues } from './setting_table.ts';
+import { SETTINGS, type SettingValues } from './setting_table.ts';
 
 /** Everything the environment decides. Paths are absolute, URLs have no slash at their end. */
 export interface Settings {

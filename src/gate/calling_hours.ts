@@ -1,9 +1,9 @@
 import { type CallingWindow, clockTime } from '../config/calling_window.ts';
+import { DAY_MS } from '../durations.ts';
 import { type PossibleZones, possibleZones } from './regions/possible_zones.ts';
 import { clockChange, offsetAt } from './regions/zone_clock.ts';
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 /** Zones that are too far apart for the window today are so in a week; only a change of the clocks helps. */
 const LOOK_AHEAD_MS = 8 * DAY_MS;
 

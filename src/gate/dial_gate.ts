@@ -1,10 +1,10 @@
 import { z } from 'zod';
+import { DAY_MS } from '../durations.ts';
 import type { CallGuard } from '../store/outbound_store.ts';
 import type { CallRecord, Store } from '../store/store.ts';
 import { callableNumber } from './callable_number.ts';
 import { type CallFacts, type Consent, type Decision, decide, type GateRules } from './decision.ts';
 
-const DAY_MS = 24 * 60 * 60_000;
 const MICRO = 1_000_000;
 
 export interface AcceptanceRequest {

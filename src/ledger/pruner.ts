@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { logger } from '../config/log.ts';
+import { DAY_MS } from '../durations.ts';
 import type { Store } from '../store/store.ts';
 
-const DAY_MS = 86_400_000;
 const EVERY_MS = 3_600_000;
 /**
  * A step of so many rows is one of 3 ms, 15 ms where SQLite moves its log into the file, and as long
