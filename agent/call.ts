@@ -9,6 +9,7 @@ import { loadProfiles } from '../src/config/profiles.ts';
 import { loadSettings } from '../src/config/settings.ts';
 import { socketPath } from '../src/ledger/socket_path.ts';
 import { spoolDir } from '../src/ledger/spool.ts';
+import { routeLibraryLogs } from './library_logs.ts';
 
 /**
  * The process of one call: the worker forks it ahead of time (`prewarm`), LiveKit gives it a room
@@ -16,6 +17,7 @@ import { spoolDir } from '../src/ledger/spool.ts';
  * would not have started with wrong ones.
  */
 const log = logger('call');
+routeLibraryLogs();
 
 // agents-js lets both pass without a trace: an uncaught exception kills the process silently, an
 // unhandled rejection is a debug line. The worker sees the exit and ends the call in the ledger.

@@ -12,6 +12,7 @@ import { type LiveKitApi, livekitApi } from '../src/telephony/livekit_api.ts';
 import { LIVEKIT_WEBHOOK_PATH } from '../src/telephony/webhook_address.ts';
 import { onChildExit } from './child_exits.ts';
 import { startHttpApi } from './http_api.ts';
+import { libraryLevel, routeLibraryLogs } from './library_logs.ts';
 import { startRecord } from './record.ts';
 
 const log = logger('worker');
@@ -149,7 +150,9 @@ function createServer(settings: Settings, admission: () => Admission): AgentServ
   // agents-js starts an inference process of 334 MB for a turn detector that a Realtime model does
   // not use; there is no option for it (1.9.0).
   InferenceRunner.registerRunner = () => undefined;
-  const level = settings.logLevel === 'info' ? 'warn' : settings.logLevel;
+  const level = libraryLevel(settings.logLevel);
+  routeLibraryLogs();
+  // For the call processes: agents-js hands on what was asked for here.
   initializeLogger({ pretty: false, level });
   return new AgentServer(
     new ServerOptions({

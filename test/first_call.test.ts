@@ -12,6 +12,7 @@ describe('a call from a known contact', () => {
       stack: inject('stack'),
       number: '+15550100100',
       contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
+      env: { LOG_LEVEL: 'debug' },
     });
   });
   afterAll(() => installation?.stop());
@@ -30,5 +31,25 @@ describe('a call from a known contact', () => {
     });
     const heard = tones(call.heard.samples(), [START_HZ, END_HZ]);
     expect(heard.some(({ present }) => present.includes(START_HZ))).toBe(true);
+  });
+
+  // LiveKit's libraries had logs of their own, with the caller's number in them.
+  it('is logged in lines of one shape, with the caller under `pii` alone', async () => {
+    const { lines, output } = installation.worker;
+    await installation.worker.waitForLine(({ msg }) => msg === 'call ended');
+    expect(output).toEqual(['registered']);
+    expect(new Set(lines.map(({ name }) => name))).toContain('livekit-agents');
+    expect(new Set(lines.map(({ name }) => name))).toContain('livekit-rtc');
+    for (const line of lines) {
+      expect(line).toMatchObject({
+        level: expect.stringMatching(/^[a-z]+$/),
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+        pid: expect.any(Number),
+        name: expect.any(String),
+        msg: expect.any(String),
+      });
+      const { pii: _, ...rest } = line;
+      expect(JSON.stringify(rest)).not.toMatch(/5550100001|Ada/);
+    }
   });
 });

@@ -52,7 +52,7 @@ export class Admission {
     try {
       const room = roomRef(job.room);
       if (this.serves(room)) {
-        log.warn({ room: room.name }, 'a room has its agent already: a second job is rejected');
+        log.warn({ room: room.sid }, 'a room has its agent already: a second job is rejected');
         await job.reject();
         return;
       }
@@ -65,7 +65,7 @@ export class Admission {
       }
       // A call of ours that finds no slot is nobody's missed call: it waits and is dispatched again.
       if (readTicket(job.job.metadata)) return await job.reject();
-      log.warn({ room: room.name, draining: this.#closed }, 'no slot free: refusing a call');
+      log.warn({ room: room.sid, draining: this.#closed }, 'no slot free: refusing a call');
       await this.refuse(room);
       await job.reject();
     } catch (error) {

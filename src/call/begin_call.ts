@@ -32,7 +32,8 @@ export function beginCall(
   { id, lease, direction, opened }: CallIdentity,
 ): { call: LiveCall; ledger: LedgerClient } {
   const { settings, socketPath, spoolDir } = runtime;
-  const log = logger('call').child({ call: id, room: job.job.room?.name });
+  // Not the room's name: it has the caller's number in it.
+  const log = logger('call').child({ call: id, room: job.job.room?.sid });
   const ledger = new LedgerClient({ callId: id, lease, socketPath, spoolDir });
   const ending = new CallEnding();
   const call: LiveCall = {

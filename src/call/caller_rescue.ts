@@ -116,7 +116,7 @@ export class CallerRescue {
     if (!ours || isTaken(room, ours)) return;
     const gaveUp = { reason: 'caller_hung_up', sipStatus: REQUEST_TERMINATED } as const;
     if (await admission.refuse(room, { ...gaveUp, caller: phone })) {
-      log.info({ room: room.name }, 'a caller gave up before any worker had taken the call');
+      log.info({ room: room.sid }, 'a caller gave up before any worker had taken the call');
     }
   }
 
@@ -125,7 +125,7 @@ export class CallerRescue {
     const call = await this.#callIn(room);
     if (!call || call.state === 'ended' || !(await this.#options.endUnheld(call))) return;
     this.#options.log.warn(
-      { call: call.id, room: room.name },
+      { call: call.id, room: room.sid },
       'the room of a call that nobody holds is finished: the sweep ends it',
     );
   }
@@ -164,7 +164,7 @@ export class CallerRescue {
     const { livekit, log, agentName } = this.#options;
     const agent = first?.agentName || agentName;
     log.warn(
-      { room: room.name, agent, ...(agent !== agentName && { registered_as: agentName }) },
+      { room: room.sid, agent, ...(agent !== agentName && { registered_as: agentName }) },
       'no worker has taken a caller: dispatched again',
     );
     await livekit.dispatch.createDispatch(room.name, agent, { metadata: first?.metadata ?? '' });
@@ -180,7 +180,7 @@ export class CallerRescue {
     const wasTaken = dispatches.some(({ jobs }) => jobs.length > 0);
     const reason = wasTaken ? 'worker_lost' : 'no_capacity';
     const isRefused = await admission.refuse(room, { reason, caller: phone });
-    if (isRefused) log.error({ room: room.name, reason }, 'no worker takes a caller: refused');
+    if (isRefused) log.error({ room: room.sid, reason }, 'no worker takes a caller: refused');
     return isRefused;
   }
 
@@ -197,7 +197,7 @@ export class CallerRescue {
     const { call } = sight;
     if (call.state !== 'ended') {
       if (await endUnheld(call)) {
-        log.warn({ call: call.id, room: room.name }, 'nobody holds a call: the sweep ends it');
+        log.warn({ call: call.id, room: room.sid }, 'nobody holds a call: the sweep ends it');
         return false;
       }
       if (sight.agents.length > 0) return true;
@@ -209,7 +209,7 @@ export class CallerRescue {
       }
     }
     if (signal.aborted) return true;
-    log.error({ call: call.id, room: room.name }, 'a caller was left alone: the room is deleted');
+    log.error({ call: call.id, room: room.sid }, 'a caller was left alone: the room is deleted');
     await deleteRoom(livekit.rooms, room.name);
     return false;
   }

@@ -187,7 +187,7 @@ export class Watchdog {
           return await step();
         } catch (error) {
           if (this.#closing.signal.aborted) return;
-          log.warn({ err: error, room: room.name, tries }, 'a room could not be looked after');
+          log.warn({ err: error, room: room.sid, tries }, 'a room could not be looked after');
           if (tries > RETRIES || !(await pause(retryMs, this.#closing.signal))) return;
         }
       }

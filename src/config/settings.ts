@@ -3,6 +3,7 @@ import { CallwireError } from '../errors.ts';
 import type { CallingWindow } from './calling_window.ts';
 import { readDotEnv } from './dot_env.ts';
 import { type LivekitKeys, localLivekitKeys } from './livekit_keys.ts';
+import type { LogLevel } from './log.ts';
 import type { Setting } from './setting.ts';
 import type { SipAddress } from './setting_schemas.ts';
 import { SETTINGS, type SettingValues } from './setting_table.ts';
@@ -108,7 +109,7 @@ export interface Settings {
   };
   /** As configured; `encryptionKeys` makes what is missing. */
   encryption: { key: Buffer | undefined; previous: Buffer[] };
-  logLevel: string;
+  logLevel: LogLevel;
 }
 
 export interface LoadSettingsOptions {
