@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 // Before anything makes a logger: the ledger's client logs in the bench's own process, too.
 process.env.LOG_LEVEL ??= 'error';
 const { answering } = await import('./answering.ts');
+const { load } = await import('./delivery/load.ts');
 const { throughput } = await import('./delivery/throughput.ts');
 const { eventDelivery } = await import('./event_delivery.ts');
 const { ledgerLoad } = await import('./ledger_load.ts');
@@ -18,7 +19,15 @@ const { toolResults } = await import('./tool_results.ts');
 const { turnWithTool } = await import('./turn_with_tool.ts');
 
 /** Those without a stack first, on a machine that is still quiet; the one that breaks the CRM last. */
-const MEASUREMENTS = [ledgerLoad, throughput, answering, turnWithTool, eventDelivery, toolResults];
+const MEASUREMENTS = [
+  ledgerLoad,
+  throughput,
+  load,
+  answering,
+  turnWithTool,
+  eventDelivery,
+  toolResults,
+];
 
 const RESULTS = fileURLToPath(new URL('./results/', import.meta.url));
 

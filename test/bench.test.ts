@@ -36,6 +36,7 @@ describe('npm run bench', () => {
       'answering',
       'events',
       'ledger',
+      'load',
       'throughput',
       'tools',
       'turns',

@@ -23,7 +23,9 @@ export interface PostOrder {
 }
 
 export interface PostReport {
-  /** `steadyNow()` before each request, in the order of the file. */
+  /** Of the events, in the order of the file. */
+  ids: string[];
+  /** `steadyNow()` before each request. */
   at: number[];
   failed: number;
 }
@@ -35,7 +37,8 @@ let agent: Agent | undefined;
 serveBench<PostOrder, PostReport>('ready', async ({ url, connections, everyMs }) => {
   agent ??= new Agent({ connections, pipelining: 1 });
   const dispatcher = agent;
-  const report: PostReport = { at: [], failed: 0 };
+  const ids = requests.map(({ headers }) => headers['webhook-id'] ?? '');
+  const report: PostReport = { ids, at: [], failed: 0 };
   const post = async (n: number) => {
     const { headers, body } = requests[n] as SignedRequest;
     report.at[n] = steadyNow();

@@ -1,18 +1,14 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { draftEvent } from '../../src/events/catalogue.ts';
-import { signRequest } from '../../src/events/signatures.ts';
 import { newId } from '../../src/ids.ts';
 import { LedgerClient } from '../../src/ledger/client.ts';
 import { socketPath } from '../../src/ledger/socket_path.ts';
 import { spoolDir } from '../../src/ledger/spool.ts';
 import { DEFAULT_ENDPOINT_ID } from '../../src/store/default_endpoint.ts';
-import { BenchProcess } from '../bench_process.ts';
 import type { Measurement } from '../measurement.ts';
 import { median } from '../statistics.ts';
-import type { PostOrder, PostReport, SignedRequest } from './bare_poster.ts';
+import { startBarePoster } from './bare_side.ts';
 import { measuredIntent } from './measured_intent.ts';
-import { type Receiver, RecordUnderLoad, SECRET, startReceiver } from './record_under_load.ts';
+import { type Receiver, RecordUnderLoad, startReceiver } from './record_under_load.ts';
 
 const CONNECTIONS = 50;
 /** As many as one replay makes. */
@@ -44,12 +40,7 @@ export const throughput: Measurement = {
       await appendEvents(record, count);
       // To both endpoints; it also warms everything up.
       await drained(receiver, 2 * count);
-      const file = join(folder, 'signed.jsonl');
-      await writeFile(file, await signedRequests(record, count));
-      const poster = await BenchProcess.start<PostOrder, PostReport>(
-        new URL('./bare_poster.ts', import.meta.url),
-        [file],
-      );
+      const poster = await startBarePoster(folder, record.store, count);
       stops.push(() => poster.end());
       const bare = async () => {
         const posted = poster.ask({ url, connections: CONNECTIONS, everyMs: 0 });
@@ -128,32 +119,4 @@ async function appendEvents(record: RecordUnderLoad, count: number): Promise<voi
   }
   await Promise.all(appends);
   await ledger.close({ deadlineMs: DEADLINE_MS });
-}
-
-/** The same bodies, with the same headers, signed now. */
-async function signedRequests(record: RecordUnderLoad, count: number): Promise<string> {
-  const lines: string[] = [];
-  for (let position = 0; lines.length < count; ) {
-    const page = await record.store.eventsAfter(position, 1_000);
-    for (const event of page) {
-      const request: SignedRequest = {
-        headers: {
-          'Content-Type': 'application/json',
-          ...signRequest({
-            families: ['standard', 'timestamped', 'plain'],
-            secrets: { current: SECRET },
-            eventId: event.id,
-            deliveryId: newId('dlv'),
-            timestampInSeconds: Math.floor(Date.now() / 1_000),
-            body: event.body,
-          }),
-        },
-        body: event.body,
-      };
-      lines.push(JSON.stringify(request));
-      position = event.position;
-    }
-    if (page.length === 0) throw new Error('the record has lost events');
-  }
-  return `${lines.join('\n')}\n`;
 }
