@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 // Before anything makes a logger: the ledger's client logs in the bench's own process, too.
 process.env.LOG_LEVEL ??= 'error';
 const { answering } = await import('./answering.ts');
+const { isolation } = await import('./delivery/isolation.ts');
 const { load } = await import('./delivery/load.ts');
 const { throughput } = await import('./delivery/throughput.ts');
 const { eventDelivery } = await import('./event_delivery.ts');
@@ -23,6 +24,7 @@ const MEASUREMENTS = [
   ledgerLoad,
   throughput,
   load,
+  isolation,
   answering,
   turnWithTool,
   eventDelivery,

@@ -35,6 +35,7 @@ describe('npm run bench', () => {
     expect([...measured].sort()).toEqual([
       'answering',
       'events',
+      'isolation',
       'ledger',
       'load',
       'throughput',

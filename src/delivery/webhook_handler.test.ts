@@ -105,6 +105,22 @@ describe('an attempt', () => {
     expect((await attempt()).verdict).toEqual({ kind: 'retry' });
   });
 
+  /**
+   * Sockets were limited by origin. An endpoint that hung took all of its host's, and the deliveries
+   * to another path of the same host waited for its deadlines, 15 s each.
+   */
+  it('does not wait for others of the same host that hang', async () => {
+    const handler = makeHandler();
+    const ending = new AbortController();
+    backend.behave('webhooks', { mode: 'hang' });
+    const hanging = Array.from({ length: 100 }, () => handler.attempt(job(), ending.signal));
+    await expect.poll(() => backend.requests).toHaveLength(100);
+    backend.behave('webhooks', { mode: 'ok' });
+    expect((await handler.attempt(job(), never())).verdict.kind).toBe('success');
+    ending.abort();
+    await Promise.all(hanging);
+  });
+
   it('never follows a redirect', async () => {
     backend.behave('webhooks', { mode: 'redirect' });
     expect(await attempt()).toMatchObject({

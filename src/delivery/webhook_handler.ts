@@ -26,8 +26,6 @@ export interface WebhookHandlerOptions {
   deadlineMs?: number;
   /** How long a delivery that cannot be tried (no secret, the proxy is down) waits before it looks again (Default: 15 s) */
   holdMs?: number;
-  /** Sockets to one origin; below the loop's limit of a target, attempts would wait for one (Default: 50) */
-  connections?: number;
   /** Looks names up, for tests (Default: the system's resolver) */
   resolve?: Resolve;
   /** The wall clock, milliseconds (Default: `Date.now`) */
@@ -61,7 +59,9 @@ export class WebhookHandler implements JobHandler {
     // An agent for each reach: one's open connections must not serve the other's requests.
     const agent = (reach: Reach) =>
       new Agent({
-        connections: options.connections ?? 50,
+        // As many as there are attempts, which the loop limits by target: with a limit by origin, one
+        // path that hangs would take the sockets of the others.
+        connections: null,
         pipelining: 1,
         allowH2: false,
         // The one deadline covers these; theirs would be a second opinion, and a coarser one.
