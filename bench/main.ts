@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 // Before anything makes a logger: the ledger's client logs in the bench's own process, too.
 process.env.LOG_LEVEL ??= 'error';
 const { answering } = await import('./answering.ts');
+const { backlog } = await import('./delivery/backlog.ts');
 const { isolation } = await import('./delivery/isolation.ts');
 const { load } = await import('./delivery/load.ts');
 const { throughput } = await import('./delivery/throughput.ts');
@@ -25,6 +26,7 @@ const MEASUREMENTS = [
   throughput,
   load,
   isolation,
+  backlog,
   answering,
   turnWithTool,
   eventDelivery,

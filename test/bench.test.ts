@@ -34,6 +34,7 @@ describe('npm run bench', () => {
     const measured = new Set(lines.map(({ measurement }) => measurement));
     expect([...measured].sort()).toEqual([
       'answering',
+      'backlog',
       'events',
       'isolation',
       'ledger',
