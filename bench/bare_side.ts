@@ -9,14 +9,14 @@ import { type Side, workerSettled } from './side.ts';
 /** The bare agent beside our installation: same stack, same phone, same stand-in for the model. */
 export class BareSide implements Side {
   readonly name = 'bare';
+  readonly worker: WorkerProcess;
   readonly #ours: Installation;
   readonly #number: string;
-  readonly #worker: WorkerProcess;
 
   private constructor(ours: Installation, number: string, worker: WorkerProcess) {
     this.#ours = ours;
     this.#number = number;
-    this.#worker = worker;
+    this.worker = worker;
   }
 
   static async start(options: {
@@ -62,15 +62,15 @@ export class BareSide implements Side {
     return side;
   }
 
-  dial(): Promise<Call> {
-    return this.#ours.dial({ to: this.#number });
+  dial(from?: string): Promise<Call> {
+    return this.#ours.dial({ to: this.#number, ...(from !== undefined && { from }) });
   }
 
   settled(): Promise<void> {
-    return workerSettled(this.#worker);
+    return workerSettled(this.worker);
   }
 
   stop(): Promise<void> {
-    return this.#worker.stop();
+    return this.worker.stop();
   }
 }

@@ -16,6 +16,7 @@ const { ledgerLoad } = await import('./ledger_load.ts');
 const { Lab } = await import('./lab.ts');
 const { describeMachine, installedVersions } = await import('./machine.ts');
 const { table } = await import('./report.ts');
+const { memory } = await import('./memory.ts');
 const { resultSchema, verdict } = await import('./result.ts');
 const { toolResults } = await import('./tool_results.ts');
 const { turnWithTool } = await import('./turn_with_tool.ts');
@@ -27,6 +28,7 @@ const MEASUREMENTS = [
   load,
   isolation,
   backlog,
+  memory,
   answering,
   turnWithTool,
   eventDelivery,

@@ -1,4 +1,5 @@
 import { Installation, type StackAccess } from '../sim/installation/installation.ts';
+import type { WorkerProcess } from '../sim/installation/worker_process.ts';
 import type { Call } from '../sim/phone/call.ts';
 import type { RealtimeServer } from '../sim/realtime/server.ts';
 import { type Side, workerSettled } from './side.ts';
@@ -56,8 +57,12 @@ export class OurSide implements Side {
     return model;
   }
 
-  dial(): Promise<Call> {
-    return this.installation.dial({ from: CALLER });
+  get worker(): WorkerProcess {
+    return this.installation.worker;
+  }
+
+  dial(from = CALLER): Promise<Call> {
+    return this.installation.dial({ from });
   }
 
   settled(): Promise<void> {

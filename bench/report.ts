@@ -38,7 +38,7 @@ function explained({ what, details }: Line): string {
 }
 
 function amount(value: number, { unit }: Line): string {
-  return unit === 'ms' ? `${rounded(value)} ms` : `${value.toFixed(3)} ×`;
+  return unit === '×' ? `${value.toFixed(3)} ×` : `${rounded(value)} ${unit}`;
 }
 
 function rounded(value: number): string {

@@ -7,7 +7,7 @@ const lineSchema = z.strictObject({
   what: z.string(),
   /** `null`: it could not be measured. */
   value: z.number().nullable(),
-  unit: z.enum(['ms', '×']),
+  unit: z.enum(['ms', '×', 'MiB']),
   /** `null`: stands there to be compared with, and cannot fail. */
   atMost: z.number().nullable(),
   /** How many samples the value is made of. */

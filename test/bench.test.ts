@@ -39,6 +39,7 @@ describe('npm run bench', () => {
       'isolation',
       'ledger',
       'load',
+      'memory',
       'throughput',
       'tools',
       'turns',

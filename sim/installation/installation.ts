@@ -296,7 +296,8 @@ export class Installation {
     }
     await this.backend.stop();
     await this.model?.stop();
-    await rm(this.#folder, { recursive: true, force: true });
+    // A process that is just ending still writes its compiled code there.
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
 
