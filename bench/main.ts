@@ -39,7 +39,7 @@ const RESULTS = fileURLToPath(new URL('./results/', import.meta.url));
 
 /** `npm run bench`: measures, prints a table, writes JSON. bench/README.md says how and what. */
 const program = new Command('bench')
-  .description('Measures Callwire against a bare agents-js agent on the same stack.')
+  .description('Measures Callwire against a bare agents-js agent and a bare undici loop.')
   .option('--pairs <n>', 'paired samples of each comparison', positive, 40)
   .addOption(
     new Option('--only <name...>', 'only these measurements').choices(

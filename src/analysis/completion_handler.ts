@@ -65,6 +65,8 @@ const STEPS_MS = [2_000, 5_000, 10_000, 20_000, 30_000, ...Array(MINUTE_STEPS).f
 export class CompletionHandler implements JobHandler {
   readonly kind = 'completion';
   readonly schedule = createRetrySchedule({ steps: STEPS_MS });
+  /** Models limit their requests, and those of running calls come first. */
+  readonly lanes = 16;
   readonly #options: CompletionOptions;
   readonly #clock: () => number;
   readonly #deadlineMs: number;

@@ -208,6 +208,50 @@ describe('the delivery loop', () => {
   });
 });
 
+describe('a look for jobs', () => {
+  /** Nothing here may depend on the backstop. */
+  const pollMs = 600_000;
+  let looks: number;
+  beforeEach(() => {
+    looks = 0;
+    const claimJobs = store.claimJobs.bind(store);
+    store.claimJobs = (query) => {
+      looks++;
+      return claimJobs(query);
+    };
+  });
+
+  it('follows a settlement that made room for what had been left', async () => {
+    store.add({}, {}, {}, {}, {});
+    startLoop({
+      handlers: [scripted(async () => outcome({ kind: 'success' }))],
+      pollMs,
+      concurrency: 2,
+    });
+    await settled();
+    expect(looks).toBeGreaterThan(2);
+  });
+
+  it('comes when what was put off falls due', async () => {
+    store.add({}, {});
+    let attempts = 0;
+    const handler = scripted(async () =>
+      outcome(++attempts > 2 ? { kind: 'success' } : { kind: 'retry' }),
+    );
+    startLoop({ handlers: [handler], pollMs });
+    await settled();
+    expect(attempts).toBe(4);
+  });
+
+  it('is saved where nothing had been left', async () => {
+    store.add({}, {}, {});
+    startLoop({ handlers: [scripted(async () => outcome({ kind: 'success' }))], pollMs });
+    await settled();
+    await loop?.stop({ deadlineMs: 5_000 });
+    expect(looks).toBe(1);
+  });
+});
+
 describe('a dead target', () => {
   it('holds up nobody but itself', async () => {
     const dead = scripted(async (job, signal) => {

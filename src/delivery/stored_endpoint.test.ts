@@ -173,3 +173,35 @@ it('causes no event about a test that failed', async () => {
   const outcome = await attempt({ event, callId: null });
   expect(handler.result(job({ event }), outcome, 'exhausted')).toBeNull();
 });
+
+it('is read once for all attempts that ask at the same time, and anew for the next', async () => {
+  let reads = 0;
+  const endpointOf = storedEndpoints({
+    store: {
+      getEndpoint: () => {
+        reads += 1;
+        return Promise.resolve(record);
+      },
+    },
+    openSecret: box.open,
+  });
+  await Promise.all([endpointOf('whe_1'), endpointOf('whe_1'), endpointOf('whe_2')]);
+  expect(reads).toBe(2);
+  change({ status: 'paused' });
+  const endpoint = await endpointOf('whe_1');
+  expect(reads).toBe(3);
+  expect(endpoint?.destination('call.ended')).toEqual({ status: 'hold', reason: 'resting' });
+});
+
+it('is read again after a read that failed', async () => {
+  let fails = true;
+  const endpointOf = storedEndpoints({
+    store: {
+      getEndpoint: () => (fails ? Promise.reject(new Error('busy')) : Promise.resolve(record)),
+    },
+    openSecret: box.open,
+  });
+  await expect(endpointOf('whe_1')).rejects.toThrow('busy');
+  fails = false;
+  expect(await endpointOf('whe_1')).toMatchObject({ id: 'whe_1' });
+});

@@ -23,38 +23,42 @@ export function storedEndpoints({
 }: StoredEndpointOptions): (endpointId: string) => Promise<WebhookEndpoint | null> {
   const reads = new Map<string, Promise<WebhookEndpoint | null>>();
   const read = async (endpointId: string): Promise<WebhookEndpoint | null> => {
-    try {
-      const record = await store.getEndpoint(endpointId);
-      if (record === null) return null;
-      const secrets = {
-        current: opened(record.secret, openSecret),
-        previous: opened(record.previousSecret, openSecret),
-      };
-      return { id: record.id, destination: () => destinationOf(record, secrets, clock()) };
-    } finally {
-      reads.delete(endpointId);
-    }
+    const record = await store.getEndpoint(endpointId);
+    if (record === null) return null;
+    const endpoint = {
+      record,
+      url: URL.parse(record.url),
+      current: opened(record.secret, openSecret),
+      previous: opened(record.previousSecret, openSecret),
+    };
+    return { id: record.id, destination: () => destinationOf(endpoint, clock()) };
   };
   return (endpointId) => {
-    const underWay = reads.get(endpointId) ?? read(endpointId);
-    reads.set(endpointId, underWay);
-    return underWay;
+    const underWay = reads.get(endpointId);
+    if (underWay) return underWay;
+    const reading = read(endpointId).finally(() => reads.delete(endpointId));
+    reads.set(endpointId, reading);
+    return reading;
   };
 }
 
+interface ReadEndpoint {
+  record: EndpointRecord;
+  url: URL | null;
+  current: string | null;
+  previous: string | null;
+}
+
 function destinationOf(
-  record: EndpointRecord,
-  secrets: { current: string | null; previous: string | null },
+  { record, url, current, previous: before }: ReadEndpoint,
   now: number,
 ): Destination {
   // Paused or disabled since the claim; the next claim leaves it alone.
   if (record.status !== 'active') return { status: 'hold', reason: 'resting' };
-  const url = URL.parse(record.url);
   if (url === null) return { status: 'hold', reason: 'invalid_url' };
-  const { current } = secrets;
   if (current === null) return { status: 'hold', reason: 'unreadable_secret' };
   const overlaps = record.previousUntil !== null && now < record.previousUntil;
-  const previous = overlaps ? secrets.previous : null;
+  const previous = overlaps ? before : null;
   return {
     status: 'ready',
     url,

@@ -46,7 +46,7 @@ export async function settleJob(
     })
     .where('id', '=', jobId)
     .execute();
-  if (next.state !== 'retry') await unblockNext(trx, job, now);
+  const unblocked = next.state !== 'retry' && (await unblockNext(trx, job, now));
   if (tried) {
     await trx
       .insertInto('attempts')
@@ -61,13 +61,15 @@ export async function settleJob(
       })
       .execute();
   }
-  return { kind: job.kind, target: job.target, callId: job.call_id };
+  return { kind: job.kind, target: job.target, callId: job.call_id, unblocked };
 }
 
 export interface SettledJob {
   kind: JobKind;
   target: string;
   callId: string | null;
+  /** The next delivery of its call to an ordered endpoint was let go. */
+  unblocked: boolean;
 }
 
 export async function listAttempts(db: Kysely<Tables>, jobId: string): Promise<AttemptRecord[]> {

@@ -48,14 +48,14 @@ export const IS_BEHIND = sql<0 | 1>`
   ))
 `;
 
-/** Lets the next delivery of the call go, now that the one before it has ended. */
+/** Lets the next delivery of the call go, now that the one before it has ended; `false`: none waits. */
 export async function unblockNext(
   trx: Transaction<Tables>,
   job: { target: string; call_id: string | null; sequence: number | null },
   now: number,
-): Promise<void> {
-  if (job.call_id === null || job.sequence === null) return;
-  await sql`
+): Promise<boolean> {
+  if (job.call_id === null || job.sequence === null) return false;
+  const { numAffectedRows = 0n } = await sql`
     update jobs set next_at = ${now}
       where next_at = ${BLOCKED} and position = (
         select position from jobs indexed by jobs_in_order
@@ -64,4 +64,5 @@ export async function unblockNext(
           order by sequence, position limit 1
       )
   `.execute(trx);
+  return numAffectedRows > 0n;
 }

@@ -38,16 +38,16 @@ export async function settlePlainSuccesses(
         from json_each(${JSON.stringify(records)})
   `.execute(trx);
   const blocking = new Map<string, boolean>();
+  const settled: SettledJob[] = [];
   for (const job of jobs) {
-    if (job.sequence === null) continue;
-    let blocks = blocking.get(job.target);
-    if (blocks === undefined) {
-      blocks = await hasBlocked(trx, job.target);
-      blocking.set(job.target, blocks);
+    const { kind, target, call_id: callId, sequence } = job;
+    if (sequence !== null && !blocking.has(target)) {
+      blocking.set(target, await hasBlocked(trx, target));
     }
-    if (blocks) await unblockNext(trx, job, now);
+    const unblocked = blocking.get(target) === true && (await unblockNext(trx, job, now));
+    settled.push({ kind, target, callId, unblocked });
   }
-  return jobs.map(({ kind, target, call_id }) => ({ kind, target, callId: call_id }));
+  return settled;
 }
 
 interface DoneJob {

@@ -14,19 +14,21 @@ export interface SettlementOptions extends AppendOptions {
 
 /**
  * Writes results inside `trx`: plain successes together, the others one by one, for what each
- * appends depends on whether its claim held. Returns whether there are new jobs.
+ * appends depends on whether its claim held. Returns whether there is more to do now: new jobs, or
+ * those that waited behind one of these.
  */
 export async function settleJobs(
   trx: Transaction<Tables>,
   settlements: readonly Settlement[],
   options: SettlementOptions,
 ): Promise<boolean> {
-  let madeJobs = false;
+  let moreToDo = false;
   for (const settlement of settlements) {
     if (isPlainSuccess(settlement)) continue;
     const now = options.clock();
     const job = await settleJob(trx, settlement, now);
     if (job === null) continue;
+    moreToDo ||= job.unblocked;
     const appends: Append[] = settlement.append === undefined ? [] : [settlement.append];
     if (settlement.counts !== false) {
       const disableAfterMs = options.endpointDisableAfterMs;
@@ -36,14 +38,14 @@ export async function settleJobs(
     if (appends.length === 0) continue;
     const appended = await appendBatch(trx, appends, options);
     for (const result of appended.results) refuseUnlessAppended(result);
-    madeJobs ||= appended.madeJobs;
+    moreToDo ||= appended.madeJobs;
   }
   // Last, so that of an endpoint whose results of one moment differ the success counts.
   const now = options.clock();
   const done = await settlePlainSuccesses(trx, settlements.filter(isPlainSuccess), now);
   const healthy = done.filter(({ kind }) => kind === 'webhook').map(({ target }) => target);
   for (const target of new Set(healthy)) await markHealthy(trx, target, now);
-  return madeJobs;
+  return moreToDo || done.some(({ unblocked }) => unblocked);
 }
 
 function refuseUnlessAppended(result: AppendResult): void {

@@ -146,8 +146,8 @@ class SqliteStore implements Store {
   async settleJobs(settlements: readonly Settlement[]): Promise<void> {
     const allDelivered = settlements.every(({ next, append }) => next.state === 'done' && !append);
     const write = (trx: Transaction<Tables>) => settleJobs(trx, settlements, this.#options);
-    const madeJobs = await (allDelivered ? this.#unsynced(write) : this.#transaction(write));
-    if (madeJobs) this.#announceJobs();
+    const moreToDo = await (allDelivered ? this.#unsynced(write) : this.#transaction(write));
+    if (moreToDo) this.#announceJobs();
   }
 
   releaseClaims: Store['releaseClaims'] = () =>

@@ -34,7 +34,10 @@ export interface Store
     OutboundStore,
     SuppressionStore,
     RecordingStore {
-  /** Calls `listener` after a commit that left jobs to be done. Returns the unsubscribe. */
+  /**
+   * Calls `listener` after a commit that left jobs to be done now: new ones, or those that had to wait
+   * for others. Returns the unsubscribe.
+   */
   onJobs(listener: () => void): () => void;
   close(): Promise<void>;
 }

@@ -53,6 +53,18 @@ export function endpointDeliveryConformance(t: StoreUnderTest): void {
       expect(await settle('done')).toEqual([]);
     });
 
+    it('tells the listeners when one lets the next go, and only then', async () => {
+      const callId = await open();
+      await t.subscribe({ ordered: true });
+      await t.happen(callId, 'a.1', 'a.2');
+      let woken = 0;
+      t.store.onJobs(() => woken++);
+      expect(await settle('done')).toEqual(['a.1']);
+      expect(woken).toBe(1);
+      expect(await settle('exhausted')).toEqual(['a.2']);
+      expect(woken).toBe(1);
+    });
+
     it('waits for the retry of the first, and goes on behind an exhausted one', async () => {
       const callId = await open();
       await t.subscribe({ ordered: true });
