@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { WorkerProcess } from '../sim/installation/worker_process.ts';
+import { processesOf } from './processes_of.ts';
 
 /** A folder of its own to start the worker in, with whatever is in it. */
 export class AgentFolder {
@@ -53,19 +54,8 @@ export async function failsToStart(
     const { code } = await worker.exited();
     const said = worker.output.join('\n');
     if (code !== 1) throw new Error(`exit code ${code}: ${said}`);
-    return { said, leftBehind: await processesWith(mark) };
+    return { said, leftBehind: await processesOf(mark) };
   } finally {
     await worker.stop();
   }
-}
-
-/** By their environment, which children inherit and which outlives their parent. */
-async function processesWith(mark: string): Promise<number[]> {
-  const found: number[] = [];
-  for (const entry of await readdir('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    const environment = await readFile(`/proc/${entry}/environ`, 'utf8').catch(() => '');
-    if (environment.includes(mark)) found.push(Number(entry));
-  }
-  return found;
 }

@@ -1,8 +1,8 @@
-import { afterEach, describe, expect, inject, it } from 'vitest';
-import { Installation } from '../sim/installation/installation.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../sim/installation/wait_for.ts';
 import { Caller } from './caller.ts';
-import { type WholeRecord, wholeRecord } from './whole_record.ts';
+import { sharedInstallation } from './shared_installation.ts';
+import { recorded, type WholeRecord, wholeRecord } from './whole_record.ts';
 
 const CALLER = '+15550100001';
 
@@ -44,28 +44,27 @@ const EXTRACTION = {
  * the transcript, and the backend gets `call.completed` behind `call.ended`, verified.
  */
 describe('after a call', () => {
-  let installation: Installation;
-  afterEach(() => installation?.stop());
-
-  async function start(extraction: string): Promise<void> {
-    installation = await Installation.start({
-      stack: inject('stack'),
-      number: '+15550107090',
-      profiles: { 'front-desk.yaml': PROFILE },
-      scenario: scenario(extraction),
-      contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
-    });
-  }
+  const installation = sharedInstallation({
+    number: '+15550107090',
+    profiles: { 'front-desk.yaml': PROFILE },
+    contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
+  });
+  /** Of the calls before. */
+  let askedBefore = 0;
+  beforeEach(() => {
+    askedBefore = installation.model?.chat.requests.length ?? 0;
+  });
 
   /** Greeting, question, answer, hang-up. */
-  async function talk(): Promise<void> {
+  async function talk(extraction: string): Promise<void> {
+    installation.model?.setScenario(scenario(extraction));
     const caller = await Caller.dial(installation);
     await caller.hearsEnd();
     await caller.asks();
     await caller.call.hangUp();
   }
 
-  const requests = () => installation.model?.chat.requests ?? [];
+  const requests = () => installation.model?.chat.requests.slice(askedBefore) ?? [];
   const asked = (times: number) =>
     waitFor(() => requests().length >= times, { what: `request ${times} to the text model` });
 
@@ -82,8 +81,7 @@ describe('after a call', () => {
   };
 
   it('the backend learns what came of it, and what it cost', async () => {
-    await start(READ);
-    await talk();
+    await talk(READ);
     const record = await wholeRecord(installation);
     isAppointment(record);
     const [request] = requests();
@@ -98,29 +96,29 @@ describe('after a call', () => {
   });
 
   it('a model that answers wrongly is asked once more', async () => {
-    await start(`[{ summary: Ada., viewing: tomorrow at ten, outcome: APPOINTMENT }, ${READ}]`);
-    await talk();
+    await talk(`[{ summary: Ada., viewing: tomorrow at ten, outcome: APPOINTMENT }, ${READ}]`);
     isAppointment(await wholeRecord(installation));
     expect(requests()).toHaveLength(2);
   });
 
   it('a model that is down delays it, and it is not lost', async () => {
-    await start(`[{ $status: 503 }, { $status: 429, $retry_after: 1 }, { $drop: true }, ${READ}]`);
-    await talk();
-    await installation.waitForLedger('call.ended');
+    await talk(`[{ $status: 503 }, { $status: 429, $retry_after: 1 }, { $drop: true }, ${READ}]`);
+    await recorded(installation, 'call.ended');
     await asked(2);
-    const soFar = (await installation.events()).map(({ event }) => event);
-    expect(soFar).not.toContain('call.completed');
+    const { call_id } = await recorded(installation, 'call.ended');
+    const soFar = (await installation.events()).filter((event) => event.call_id === call_id);
+    expect(soFar.map(({ event }) => event)).not.toContain('call.completed');
     isAppointment(await wholeRecord(installation));
     expect(requests()).toHaveLength(4);
   });
 
   it('a model that refuses leaves the event without extraction', async () => {
-    await start('{ $refuse: I cannot help with that. }');
-    await talk();
-    const { completed } = await wholeRecord(installation);
+    await talk('{ $refuse: I cannot help with that. }');
+    const { callId, completed } = await wholeRecord(installation);
     expect(completed).toMatchObject({ outcome: 'UNKNOWN', extraction: null });
-    const line = await installation.worker.waitForLine(({ msg }) => msg === 'call completed');
+    const line = await installation.worker.waitForLine(
+      ({ msg, call }) => msg === 'call completed' && call === callId,
+    );
     expect(line).toMatchObject({ level: 'warn', error: 'refused', outcome: 'UNKNOWN' });
   });
 
@@ -130,9 +128,8 @@ describe('after a call', () => {
    * and the completion nothing is lost and nothing doubled.
    */
   it('a worker that is killed in between leaves it to the next one, exactly once', async () => {
-    await start(`[{ $hang: true }, ${READ}]`);
-    await talk();
-    await installation.waitForLedger('call.ended');
+    await talk(`[{ $hang: true }, ${READ}]`);
+    await recorded(installation, 'call.ended');
     await asked(1);
     installation.worker.kill('SIGKILL');
     await installation.worker.exited();

@@ -143,7 +143,8 @@ on_instructed: Sorry.
 
   it('does not happen for a caller who hangs up at the announcement', async () => {
     const caller = await wishesForSales({ answer: 202 });
-    await caller.hears(500);
+    await caller.hearsBeginning();
+    await caller.hears(100);
     await caller.call.hangUp();
     const record = await wholeRecord(installation);
     expect(refer(caller)).toBeUndefined();

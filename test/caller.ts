@@ -9,11 +9,11 @@ import { forgetEarlierCalls } from './whole_record.ts';
 const DEADLINE_MS = 30_000;
 
 /** For `beforeEach`: the stand-ins behave, and nothing is left of a test that failed. */
-export async function freshLine(installation: Installation): Promise<void> {
+export async function freshLine(installation: Installation, scenario = '{}'): Promise<void> {
   for (const call of live) await call.hangUp().catch(() => undefined);
   live.clear();
   await installation.model?.setFault(undefined);
-  installation.model?.setScenario('{}');
+  installation.model?.setScenario(scenario);
   for (const group of ['lookup', 'writes', 'webhooks'] as const) {
     installation.backend.behave(group, { mode: 'ok' });
   }

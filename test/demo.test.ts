@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../sim/installation/wait_for.ts';
-import { isAlive } from '../sim/installation/worker_process.ts';
 import { RealtimeServer } from '../sim/realtime/server.ts';
+import { processesOf } from './processes_of.ts';
 
 const MAIN = fileURLToPath(new URL('../sim/demo/main.ts', import.meta.url));
 
@@ -53,21 +53,6 @@ function startDemo(args: string[] = [], settings: Record<string, string> = {}): 
   const exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
   demo = { child, output: () => chunks.join(''), exited };
   return demo;
-}
-
-/** Everything that the demo started has its temp folder in the environment or the command line. */
-async function processesOf(mark: string): Promise<number[]> {
-  const found: number[] = [];
-  for (const entry of await readdir('/proc')) {
-    const pid = Number(entry);
-    if (!Number.isInteger(pid) || pid === process.pid || !isAlive(pid)) continue;
-    const texts = ['environ', 'cmdline'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8'));
-    const settled = await Promise.allSettled(texts);
-    if (settled.some((one) => one.status === 'fulfilled' && one.value.includes(mark))) {
-      found.push(pid);
-    }
-  }
-  return found;
 }
 
 /** Resolves when the output has this; rejects with the output when it ends without. */

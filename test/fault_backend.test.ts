@@ -1,10 +1,11 @@
-import { afterEach, describe, expect, inject, it } from 'vitest';
-import { Installation, SIM_SECRET } from '../sim/installation/installation.ts';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { SIM_SECRET } from '../sim/installation/installation.ts';
 import { waitFor } from '../sim/installation/wait_for.ts';
 import { openAdminStore } from '../src/ledger/admin_store.ts';
 import type { DeliveryRecord, Store } from '../src/store/store.ts';
 import { Caller } from './caller.ts';
-import { wholeRecord } from './whole_record.ts';
+import { sharedInstallation } from './shared_installation.ts';
+import { recorded, wholeRecord } from './whole_record.ts';
 
 const CALLER = '+15550100001';
 /** Made up: `whsec_` and base64 of 32 bytes. */
@@ -19,18 +20,26 @@ const SALES = `turns:
 /** Enough attempts for every outage of a test, none of them far away. */
 const PATIENT = Array(60).fill('800ms').join(',');
 
-let installation: Installation;
-afterEach(() => installation?.stop());
+const installation = sharedInstallation({
+  number: '+15550107020',
+  scenario: SALES,
+  contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
+  env: { RETRY_SCHEDULE: PATIENT },
+});
 
-async function start(env: Record<string, string> = {}, crm: 'http' | 'builtin' = 'http') {
-  installation = await Installation.start({
-    stack: inject('stack'),
-    number: '+15550107020',
-    scenario: SALES,
-    crm,
-    contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
-    env: { RETRY_SCHEDULE: PATIENT, ...env },
-  });
+/** When the test began, and what the backend had until then. */
+let since = 0;
+let seen = { received: 0, requests: 0 };
+beforeEach(() => {
+  const { received, requests } = installation.backend;
+  since = Date.now();
+  seen = { received: received.length, requests: requests.length };
+});
+
+/** Another worker, for the rest of the test. */
+async function restart(env: Record<string, string>): Promise<void> {
+  await installation.worker.stop();
+  await installation.startWorker(env);
 }
 
 /** A whole call: greeting, intent, hang-up. */
@@ -40,7 +49,7 @@ async function call({ whenGreeted = () => {} } = {}): Promise<void> {
   whenGreeted();
   await caller.asks();
   await caller.call.hangUp();
-  await installation.waitForLedger('call.ended');
+  await recorded(installation, 'call.ended');
 }
 
 async function ask<T>(question: (store: Store) => Promise<T>): Promise<T> {
@@ -52,20 +61,22 @@ async function ask<T>(question: (store: Store) => Promise<T>): Promise<T> {
   }
 }
 
-/** The deliveries of events, once they are all as `wanted`. */
+/** The deliveries of events of this test, once they are all as `wanted`. */
 function deliveries(
   what: string,
   wanted: (delivery: DeliveryRecord) => boolean,
 ): Promise<DeliveryRecord[]> {
   const look = async () => {
     const all = await ask((store) => store.listDeliveries({ limit: 100 }));
-    const webhooks = all.filter(({ kind }) => kind === 'webhook');
+    const webhooks = all.filter(({ kind, createdAt }) => kind === 'webhook' && createdAt >= since);
     return webhooks.length > 0 && webhooks.every(wanted) && webhooks;
   };
   return waitFor(look, { what: `all deliveries to be ${what}`, deadlineMs: 60_000 });
 }
 
-const received = () => installation.backend.received.map(({ id }) => id);
+const arrived = () => installation.backend.received.slice(seen.received);
+const received = () => arrived().map(({ id }) => id);
+const requests = () => installation.backend.requests.slice(seen.requests);
 
 /** Each event once, also where several attempts were needed. */
 function nothingTwice(): void {
@@ -74,7 +85,6 @@ function nothingTwice(): void {
 
 describe('a backend that comes back', () => {
   it('after it was down for a whole call gets everything', async () => {
-    await start();
     await installation.backend.stop();
     await call();
     await deliveries('tried', ({ attempts }) => attempts > 0);
@@ -85,11 +95,10 @@ describe('a backend that comes back', () => {
   });
 
   it('after it hung, and vanished with every socket, gets everything, and no call waited', async () => {
-    await start();
     const { backend } = installation;
     // From now on, not from the ringing: what has hung for 15 s waits another minute.
     await call({ whenGreeted: () => backend.behave('webhooks', { mode: 'hang' }) });
-    expect(backend.received.map(({ event }) => event)).not.toContain('call.ended');
+    expect(arrived().map(({ event }) => event)).not.toContain('call.ended');
     await backend.stop();
     backend.behave('webhooks', { mode: 'ok' });
     await backend.start();
@@ -98,7 +107,6 @@ describe('a backend that comes back', () => {
   });
 
   it('after errors, closed sockets and redirects gets everything, and no redirect is followed', async () => {
-    await start();
     const { backend } = installation;
     backend.behave('webhooks', { mode: 'status', status: 500 });
     await call();
@@ -110,37 +118,22 @@ describe('a backend that comes back', () => {
     backend.behave('webhooks', { mode: 'ok' });
     await wholeRecord(installation);
     nothingTwice();
-    expect(backend.requests.map(({ path }) => path)).not.toContain('/redirected');
+    expect(requests().map(({ path }) => path)).not.toContain('/redirected');
   });
 
   it('whose answers are garbage, or too long, has everything: the status alone decides', async () => {
-    await start();
     const { backend } = installation;
     backend.behave('webhooks', { mode: 'garbage' });
     await call({ whenGreeted: () => backend.behave('webhooks', { mode: 'huge' }) });
+    await wholeRecord(installation);
     await deliveries('done', ({ state, attempts }) => state === 'done' && attempts === 1);
     nothingTwice();
-  });
-
-  it('is left alone for as long as it asked with 429, and only that event waits', async () => {
-    await start();
-    const { backend } = installation;
-    const headers = { 'Retry-After': '90' };
-    backend.behave('webhooks', { mode: 'status', status: 429, headers, times: 1 });
-    await call();
-    const all = await deliveries('tried', ({ attempts }) => attempts > 0);
-    const [busy, ...others] = all.filter(({ lastStatus }) => lastStatus === 429);
-    expect(others).toEqual([]);
-    expect(busy).toMatchObject({ state: 'waiting', attempts: 1 });
-    expect(busy!.nextAt! - busy!.createdAt).toBeGreaterThanOrEqual(90_000);
-    await deliveries('done', ({ id, state }) => id === busy!.id || state === 'done');
-    expect(received()).not.toContain(busy!.eventId);
   });
 });
 
 describe('a backend that stays away', () => {
   it('is given up on with delivery.exhausted, of which it never hears, and can be replayed', async () => {
-    await start({ RETRY_SCHEDULE: '100ms,100ms' });
+    await restart({ RETRY_SCHEDULE: '100ms,100ms' });
     const { backend } = installation;
     backend.behave('webhooks', { mode: 'status', status: 503 });
     await call();
@@ -167,41 +160,60 @@ describe('a backend that stays away', () => {
     backend.behave('webhooks', { mode: 'ok' });
     await ask((store) => store.replayDeliveries({ onlyFailed: true }));
     await wholeRecord(installation);
-    expect(backend.received.map(({ event }) => event)).not.toContain('delivery.exhausted');
-    expect(await ask((store) => store.listDeliveries({ limit: 100 }))).toHaveLength(
+    expect(arrived().map(({ event }) => event)).not.toContain('delivery.exhausted');
+    const all = await ask((store) => store.listDeliveries({ limit: 100 }));
+    expect(all.filter(({ createdAt }) => createdAt >= since)).toHaveLength(
       2 * given.length + 1, // the call's activity for the CRM
     );
   });
 });
 
+// What it leaves waits for minutes: behind the tests that count what waits.
+describe('a backend that is busy', () => {
+  it('is left alone for as long as it asked with 429, and only that event waits', async () => {
+    const { backend } = installation;
+    const headers = { 'Retry-After': '90' };
+    backend.behave('webhooks', { mode: 'status', status: 429, headers, times: 1 });
+    await call();
+    const all = await deliveries('tried', ({ attempts }) => attempts > 0);
+    const [busy, ...others] = all.filter(({ lastStatus }) => lastStatus === 429);
+    expect(others).toEqual([]);
+    expect(busy).toMatchObject({ state: 'waiting', attempts: 1 });
+    expect(busy!.nextAt! - busy!.createdAt).toBeGreaterThanOrEqual(90_000);
+    await deliveries('done', ({ id, state }) => id === busy!.id || state === 'done');
+    expect(received()).not.toContain(busy!.eventId);
+  });
+});
+
 describe('signatures', () => {
   it('are never left out: without a secret events wait, and come when there is one', async () => {
-    await start({ WEBHOOK_SECRET: '' });
+    await restart({ WEBHOOK_SECRET: '' });
     const { backend, worker } = installation;
     expect(worker.lines.map(({ msg }) => msg)).toContain(
       'no WEBHOOK_SECRET: deliveries wait until it is set, for nothing is sent unsigned',
     );
     await call();
     await deliveries('waiting', ({ state, attempts }) => state === 'waiting' && attempts === 0);
-    expect(backend.requests.filter(({ group }) => group === 'webhooks')).toEqual([]);
+    expect(requests().filter(({ group }) => group === 'webhooks')).toEqual([]);
 
     await worker.stop();
     backend.setSecret(STANDARD_SECRET);
+    onTestFinished(() => backend.setSecret(SIM_SECRET));
     await installation.startWorker({ WEBHOOK_SECRET: STANDARD_SECRET });
     await wholeRecord(installation);
     nothingTwice();
   });
 
   it('tell a receiver of tampered bodies and of a wrong secret', async () => {
-    await start({}, 'builtin');
     const { backend } = installation;
+    await restart({ CRM_ADAPTER: 'builtin', WEBHOOK_URL: `${backend.url}/webhook` });
     backend.setSecret('another-made-up-secret');
     await call();
     await deliveries('refused', ({ lastStatus }) => lastStatus === 401);
     expect(received()).toEqual([]);
     backend.setSecret(SIM_SECRET);
     const { raw, path, headers } = await backend.waitForEvent(
-      ({ event }) => event === 'call.ended',
+      ({ event, at }) => event === 'call.ended' && at >= since,
       AbortSignal.timeout(30_000),
     );
     const send = async (body: string) => {

@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { Installation } from '../sim/installation/installation.ts';
+import { describe, expect, it } from 'vitest';
 import { waitFor } from '../sim/installation/wait_for.ts';
 import { isAlive } from '../sim/installation/worker_process.ts';
 import { Caller } from './caller.ts';
-import { wholeRecord } from './whole_record.ts';
+import { sharedInstallation } from './shared_installation.ts';
+import { callProcess, recorded, wholeRecord } from './whole_record.ts';
 
 const CALLER = '+15550100001';
 
@@ -14,28 +14,27 @@ const SALES = `turns:
 `;
 
 describe('a crash in the middle of a call', () => {
-  let installation: Installation;
-  beforeEach(async () => {
-    installation = await Installation.start({
-      stack: inject('stack'),
-      number: '+15550107000',
-      scenario: SALES,
-      contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
-    });
+  const installation = sharedInstallation({
+    number: '+15550107000',
+    scenario: SALES,
+    contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
   });
-  afterEach(() => installation?.stop());
 
   /** A call in which the agent has greeted, the caller asked for sales, and the tool has run. */
-  async function talking(): Promise<{ caller: Caller; callProcess: number }> {
+  async function talking(): Promise<{ caller: Caller; pid: number }> {
     const caller = await Caller.dial(installation);
     await caller.hearsEnd();
     await caller.asks();
-    return { caller, callProcess: await installation.worker.callProcess() };
+    return { caller, pid: await callProcess(installation) };
   }
 
   /** What was said is in the ledger a moment after it was heard. */
   function saidInLedger(text: string): Promise<unknown> {
-    const find = async () => (await installation.events()).find(({ data }) => data.text === text);
+    const find = async () => {
+      const { call_id } = await recorded(installation, 'call.started');
+      const events = await installation.events();
+      return events.find((event) => event.call_id === call_id && event.data.text === text);
+    };
     return waitFor(find, { what: `"${text}" in the ledger` });
   }
 
@@ -51,9 +50,9 @@ describe('a crash in the middle of a call', () => {
    * in silence. The worker sees its child exit instead.
    */
   it('of the call process is noticed at once: the caller is hung up on, the record is whole', async () => {
-    const { caller, callProcess } = await talking();
+    const { caller, pid } = await talking();
     await saidInLedger('Noted.');
-    process.kill(callProcess, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
 
     expect(await caller.call.ended(undefined, 15_000)).toMatchObject({ by: 'them' });
     const record = await wholeRecord(installation);
@@ -74,32 +73,13 @@ describe('a crash in the middle of a call', () => {
     expect((await wholeRecord(installation)).ended.end_reason).toBe('caller_hung_up');
   });
 
-  it('of the call process while the phone rings leaves a call that failed and nobody ringing on', async () => {
-    installation.backend.behave('lookup', { mode: 'hang' });
-    await installation.worker.stop();
-    await installation.startWorker({ CONTEXT_BUDGET_MS: '30000' });
-    const caller = await Caller.dial(installation);
-    await caller.call.ringing();
-    const callProcess = await installation.worker.callProcess();
-    await installation.waitForLedger('call.started');
-    process.kill(callProcess, 'SIGKILL');
-
-    expect(await caller.call.ended(undefined, 15_000)).toMatchObject({
-      by: 'rejected',
-      status: 486,
-    });
-    const record = await wholeRecord(installation);
-    expect(record.one('call.failed')).toMatchObject({ reason: 'worker_lost', sip_status: 480 });
-    expect(record.ended).toMatchObject({ end_reason: 'worker_lost', duration_seconds: 0 });
-  });
-
   it('of the worker ends the call too, and the next worker takes in what was left', async () => {
-    const { caller, callProcess } = await talking();
+    const { caller, pid } = await talking();
     const children = installation.worker.children();
     installation.worker.kill('SIGKILL');
 
     expect(await caller.call.ended(undefined, 15_000)).toMatchObject({ by: 'them' });
-    await gone(callProcess, 15_000);
+    await gone(pid, 15_000);
     // The warm one as well.
     for (const child of children) await gone(child, 20_000);
 
@@ -122,10 +102,8 @@ describe('a crash in the middle of a call', () => {
     await saidInLedger('Hi Ada Lovelace, this is Northwind.');
     installation.worker.kill('SIGSTOP');
     await caller.asks();
-    const [session] = installation.model?.sessions ?? [];
-    expect(session?.toolResults.map(({ output }) => JSON.parse(output))).toEqual([
-      { status: 'recorded' },
-    ]);
+    const { toolResults } = await caller.session;
+    expect(toolResults.map(({ output }) => JSON.parse(output))).toEqual([{ status: 'recorded' }]);
     installation.worker.kill('SIGKILL');
     expect(await caller.call.ended(undefined, 15_000)).toMatchObject({ by: 'them' });
 
@@ -137,11 +115,11 @@ describe('a crash in the middle of a call', () => {
   });
 
   it('of worker and call process at the same instant is swept up by the next worker', async () => {
-    const { caller, callProcess } = await talking();
+    const { caller, pid } = await talking();
     await saidInLedger('Noted.');
-    process.kill(callProcess, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
     installation.worker.kill('SIGKILL');
-    await gone(callProcess);
+    await gone(pid);
     await gone(installation.worker.pid);
 
     await installation.startWorker();
@@ -150,5 +128,23 @@ describe('a crash in the middle of a call', () => {
     const record = await wholeRecord(installation);
     expect(record.ended.end_reason).toBe('worker_lost');
     expect(record.ended.transcript).toContain('Agent: Noted.');
+  });
+
+  it('of the call process while the phone rings leaves a call that failed and nobody ringing on', async () => {
+    installation.backend.behave('lookup', { mode: 'hang' });
+    await installation.worker.stop();
+    await installation.startWorker({ CONTEXT_BUDGET_MS: '30000' });
+    const caller = await Caller.dial(installation);
+    await caller.call.ringing();
+    const pid = await callProcess(installation);
+    process.kill(pid, 'SIGKILL');
+
+    expect(await caller.call.ended(undefined, 15_000)).toMatchObject({
+      by: 'rejected',
+      status: 486,
+    });
+    const record = await wholeRecord(installation);
+    expect(record.one('call.failed')).toMatchObject({ reason: 'worker_lost', sip_status: 480 });
+    expect(record.ended).toMatchObject({ end_reason: 'worker_lost', duration_seconds: 0 });
   });
 });

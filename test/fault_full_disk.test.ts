@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, expect, inject, it } from 'vitest';
-import { Installation } from '../sim/installation/installation.ts';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { SmallDisk } from '../sim/installation/small_disk.ts';
 import { waitFor } from '../sim/installation/wait_for.ts';
 import { Caller } from './caller.ts';
+import { roomIsGone, roomOfCaller } from './room_of_caller.ts';
+import { sharedInstallation } from './shared_installation.ts';
 import { wholeRecord } from './whole_record.ts';
 
 const CALLER = '+15550100001';
@@ -19,21 +20,20 @@ const SALES = `turns:
 `;
 
 let disk: SmallDisk;
-let installation: Installation;
-beforeEach(async () => {
+beforeAll(async () => {
   disk = await SmallDisk.mount({ megabytes: 16 });
-  installation = await Installation.start({
-    stack: inject('stack'),
-    number: '+15550107040',
-    scenario: SALES,
-    dataDir: disk.path,
-    contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
-    env: { RETRY_SCHEDULE: Array(60).fill('800ms').join(',') },
-  });
 });
-afterEach(async () => {
-  await installation?.stop();
-  await disk.unmount();
+beforeEach(() => disk.free());
+afterAll(() => disk?.unmount());
+
+const installation = sharedInstallation({
+  number: '+15550107040',
+  scenario: SALES,
+  get dataDir() {
+    return disk.path;
+  },
+  contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
+  env: { RETRY_SCHEDULE: Array(60).fill('800ms').join(',') },
 });
 
 const toolResults = async (caller: Caller) =>
@@ -97,10 +97,9 @@ it('a call that comes and goes while the disk is full ends once, and is told of 
   await disk.fill();
   const caller = await Caller.dial(installation);
   await caller.hearsEnd();
+  const room = await roomOfCaller(installation);
   await caller.call.hangUp();
-  await waitFor(async () => (await installation.livekit.rooms.listRooms()).length === 0, {
-    what: 'no room left',
-  });
+  await roomIsGone(installation, room);
   await disk.free();
   const record = await wholeRecord(installation);
   expect(record.events.map(({ event }) => event)).toContain('call.answered');

@@ -1,9 +1,9 @@
-import { afterEach, describe, expect, inject, it } from 'vitest';
-import { Installation } from '../sim/installation/installation.ts';
+import { describe, expect, it } from 'vitest';
 import { waitFor } from '../sim/installation/wait_for.ts';
 import { isAlive } from '../sim/installation/worker_process.ts';
 import { CallRefusedError } from '../sim/phone/call.ts';
 import { Caller } from './caller.ts';
+import { sharedInstallation } from './shared_installation.ts';
 import { wholeRecord, wholeRecords } from './whole_record.ts';
 
 const POLITE = `turns:
@@ -13,17 +13,16 @@ on_instructed: >-
 `;
 
 describe('a worker that is told to end', () => {
-  let installation: Installation;
-  afterEach(() => installation?.stop());
+  const installation = sharedInstallation({
+    number: '+15550107010',
+    scenario: POLITE,
+    env: { DRAIN_SECONDS: '600' },
+  });
 
-  async function start(mode: 'dev' | 'start', drainSeconds = ''): Promise<void> {
-    installation = await Installation.start({
-      stack: inject('stack'),
-      number: '+15550107010',
-      scenario: POLITE,
-      mode,
-      env: { DRAIN_SECONDS: drainSeconds },
-    });
+  /** Another worker, until the next one is started. */
+  async function restart(env: Record<string, string>, mode?: 'dev' | 'start'): Promise<void> {
+    await installation.worker.stop();
+    await installation.startWorker(env, mode);
   }
 
   /** A call in which the agent has greeted. */
@@ -49,7 +48,7 @@ describe('a worker that is told to end', () => {
   const draining = () => installation.worker.waitForLine(({ msg }) => msg === 'draining');
 
   it('lets the call go on, refuses new ones at once, then says goodbye', async () => {
-    await start('start', '8');
+    await restart({ DRAIN_SECONDS: '8' });
     const caller = await talking();
     installation.worker.kill('SIGTERM');
     await draining();
@@ -78,7 +77,6 @@ describe('a worker that is told to end', () => {
   });
 
   it('a second time says goodbye at once', async () => {
-    await start('start', '600');
     const caller = await talking();
     installation.worker.kill('SIGTERM');
     await draining();
@@ -89,18 +87,7 @@ describe('a worker that is told to end', () => {
     expect((await wholeRecord(installation)).ended.end_reason).toBe('shutdown');
   });
 
-  it('does so at once in dev', async () => {
-    await start('dev');
-    const caller = await talking();
-    installation.worker.kill('SIGINT');
-    await hearsGoodbyeAndBye(caller);
-    await exitsCleanly();
-    await installation.startWorker();
-    expect((await wholeRecord(installation)).ended.end_reason).toBe('shutdown');
-  });
-
   it('waits for no more than the last call to end', async () => {
-    await start('start', '600');
     const caller = await talking();
     installation.worker.kill('SIGTERM');
     await draining();
@@ -110,8 +97,17 @@ describe('a worker that is told to end', () => {
     expect((await wholeRecord(installation)).ended.end_reason).toBe('caller_hung_up');
   });
 
+  it('does so at once in dev', async () => {
+    await restart({ DRAIN_SECONDS: '' }, 'dev');
+    const caller = await talking();
+    installation.worker.kill('SIGINT');
+    await hearsGoodbyeAndBye(caller);
+    await exitsCleanly();
+    await installation.startWorker();
+    expect((await wholeRecord(installation)).ended.end_reason).toBe('shutdown');
+  });
+
   it('without calls ends at once', async () => {
-    await start('start', '600');
     const children = installation.worker.children();
     installation.worker.kill('SIGTERM');
     expect(await installation.worker.exited(20_000)).toEqual({ code: 0, signal: null });

@@ -20,7 +20,7 @@ export function sharedInstallation(options: Omit<InstallationOptions, 'stack'>):
   beforeAll(async () => {
     started = await Installation.start({ stack: inject('stack'), ...options });
   });
-  beforeEach(() => freshLine(shared));
+  beforeEach(() => freshLine(shared, options.scenario));
   afterAll(() => started?.stop());
   return shared;
 }

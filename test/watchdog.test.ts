@@ -4,6 +4,7 @@ import { waitFor } from '../sim/installation/wait_for.ts';
 import { isAlive, type LogLine } from '../sim/installation/worker_process.ts';
 import { deleteRoom } from '../src/telephony/livekit_api.ts';
 import { Caller } from './caller.ts';
+import { roomOfCaller } from './room_of_caller.ts';
 import { wholeRecord } from './whole_record.ts';
 
 const NUMBER = '+15550107200';
@@ -24,21 +25,7 @@ beforeEach(async () => {
 });
 afterEach(() => installation?.stop());
 
-/** The room of the one caller of this installation, as soon as LiveKit has it. */
-function room(): Promise<string> {
-  const { rooms } = installation.livekit;
-  const find = async () => {
-    for (const { name } of await rooms.listRooms()) {
-      const participants = await rooms.listParticipants(name);
-      const isOurs = participants.some(
-        ({ attributes }) => attributes['sip.trunkPhoneNumber'] === NUMBER,
-      );
-      if (isOurs) return name;
-    }
-    return undefined;
-  };
-  return waitFor(find, { what: 'the room of the caller' });
-}
+const room = () => roomOfCaller(installation);
 
 function gone(pid: number): Promise<true> {
   return waitFor(() => !isAlive(pid), { what: `the end of process ${pid}` });

@@ -21,6 +21,22 @@ export async function forgetEarlierCalls(installation: Installation): Promise<vo
   checked.set(installation, new Set(groupByCall(await installation.events()).keys()));
 }
 
+/** Waits for an event of a call that has not been checked yet: of the call of this test. */
+export function recorded(installation: Installation, type: string): Promise<LedgerEvent> {
+  const find = async () =>
+    (await installation.events()).find(
+      ({ event, call_id }) =>
+        event === type && call_id !== null && !checked.get(installation)?.has(call_id),
+    );
+  return waitFor(find, { what: `${type} in the ledger`, deadlineMs: 60_000 });
+}
+
+/** The process that runs the call of this test. */
+export async function callProcess(installation: Installation): Promise<number> {
+  const { call_id } = await recorded(installation, 'call.started');
+  return installation.worker.callProcess(call_id ?? undefined);
+}
+
 /**
  * Waits for the end of the calls since the last time and checks what must hold for every call,
  * however it went: one `call.ended` and behind it one `call.completed`, sequences without a gap, every

@@ -37,7 +37,7 @@ export function startCommand(
   args: readonly string[],
   { folder, env = {} }: { folder: string; env?: Record<string, string> },
 ): RunningCommand {
-  const { PATH = '', HOME = '', TMPDIR, XDG_RUNTIME_DIR } = process.env;
+  const { PATH = '', HOME = '', TMPDIR, XDG_RUNTIME_DIR, NODE_COMPILE_CACHE } = process.env;
   const child = spawn(
     process.execPath,
     [fileURLToPath(new URL(`../${name}.ts`, import.meta.url)), ...args],
@@ -49,6 +49,7 @@ export function startCommand(
         HOME,
         ...(TMPDIR && { TMPDIR }),
         ...(XDG_RUNTIME_DIR && { XDG_RUNTIME_DIR }),
+        ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }),
         DATA_DIR: join(folder, 'data'),
         LOG_LEVEL: 'warn',
         ...env,

@@ -168,22 +168,28 @@ export class Installation {
     });
   }
 
-  async startWorker(env: Record<string, string> = {}): Promise<WorkerProcess> {
-    const worker = this.spawnWorker(env);
+  async startWorker(
+    env: Record<string, string> = {},
+    mode?: 'dev' | 'start',
+  ): Promise<WorkerProcess> {
+    const worker = this.spawnWorker(env, mode);
     await worker.registered();
     await worker.warm();
     return worker;
   }
 
   /** Without waiting for anything: for workers that are expected to fail. */
-  spawnWorker(env: Record<string, string> = {}): WorkerProcess {
+  spawnWorker(
+    env: Record<string, string> = {},
+    mode: 'dev' | 'start' = this.#options.mode ?? 'start',
+  ): WorkerProcess {
     const { onLogLine } = this.#options;
     const onLine = (line: LogLine) => {
       if (line.msg === 'the HTTP API listens') this.#route(`${line.url}${LIVEKIT_WEBHOOK_PATH}`);
       onLogLine?.(line);
     };
     const worker = new WorkerProcess({
-      mode: this.#options.mode ?? 'start',
+      mode,
       env: { ...this.environment, ...env },
       cwd: this.#folder,
       onLine,
