@@ -31,6 +31,18 @@ export default defineConfig({
           hookTimeout: 600_000,
         },
       },
+      {
+        test: {
+          // Minutes of kills, no part of `npm test`: npm run test:soak.
+          name: 'soak',
+          include: ['test/soak/*.test.ts'],
+          fileParallelism: false,
+          globalSetup: ['test/shared_stack.ts'],
+          hookTimeout: 600_000,
+          // What it prints is its progress.
+          disableConsoleIntercept: true,
+        },
+      },
     ],
   },
 });
