@@ -6,9 +6,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * vitest goes by on a fresh checkout: started last, one of them is waited for alone.
  */
 const SLOW: readonly string[] = [
+  'bench.test.ts',
   'demo.test.ts',
   'watchdog.test.ts',
-  'bench.test.ts',
   'call_ends.test.ts',
   'call_model_failures.test.ts',
   'outbound_call.test.ts',
