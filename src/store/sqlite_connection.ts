@@ -20,7 +20,10 @@ import type { Tables } from './schema.ts';
  * - `secure_delete`: what is deleted of persons is overwritten in the file, not merely unlinked.
  * - `busy_timeout`: only a person with the `sqlite3` shell can be in the way (DATA_DIR is locked).
  */
-export function openSqliteConnection(file: string): Kysely<Tables> {
+export function openSqliteConnection(
+  file: string,
+  { autocheckpointPages }: { autocheckpointPages?: number } = {},
+): Kysely<Tables> {
   const database = new Database(file, { timeout: BUSY_TIMEOUT_MS });
   try {
     database.pragma('journal_mode = WAL');
@@ -28,6 +31,9 @@ export function openSqliteConnection(file: string): Kysely<Tables> {
     database.pragma('foreign_keys = ON');
     database.pragma('secure_delete = ON');
     database.pragma(`cache_size = -${CACHE_KIB}`);
+    if (autocheckpointPages !== undefined) {
+      database.pragma(`wal_autocheckpoint = ${autocheckpointPages}`);
+    }
   } catch (error) {
     database.close();
     throw error;

@@ -4,6 +4,7 @@ import { CallwireError } from '../errors.ts';
 import * as apiKeys from './api_keys.ts';
 import { appendBatch } from './append.ts';
 import { callsOfRoom, countLiveCalls, getCall, listCalls } from './calls.ts';
+import { LAST_RESORT_PAGES, startCheckpoints } from './checkpoints.ts';
 import { claimJobs, nextDueAt, releaseClaims } from './claims.ts';
 import {
   addContactEntry,
@@ -53,6 +54,8 @@ export interface SqliteStoreOptions {
   openLeaseMs?: number;
   /** An endpoint that has only failed for this long is disabled, milliseconds (Default: 5 days) */
   endpointDisableAfterMs?: number;
+  /** Checkpoints are made by another thread, not inside of commits. (Default: false) */
+  checkpointsBeside?: boolean;
 }
 
 const FIVE_DAYS_MS = 5 * 24 * 3_600_000;
@@ -69,11 +72,14 @@ export const DATABASE_FILE = 'callwire.db';
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const lock = lockDataDir(options.dataDir, options.command);
+  const file = join(options.dataDir, DATABASE_FILE);
+  const beside = options.checkpointsBeside ?? false;
   let db: Kysely<Tables> | undefined;
   try {
-    db = openSqliteConnection(join(options.dataDir, DATABASE_FILE));
+    db = openSqliteConnection(file, beside ? { autocheckpointPages: LAST_RESORT_PAGES } : {});
     await migrate(db);
-    return new SqliteStore(db, lock, {
+    const checkpoints = beside ? startCheckpoints({ file }) : undefined;
+    return new SqliteStore(db, lock, checkpoints, {
       composer: options.composer,
       defaultEndpoint: options.defaultEndpoint,
       clock: options.clock ?? Date.now,
@@ -90,13 +96,20 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 class SqliteStore implements Store {
   readonly #db: Kysely<Tables>;
   readonly #lock: DataDirLock;
+  readonly #checkpoints: { stop(): Promise<void> } | undefined;
   readonly #options: SettlementOptions;
   readonly #jobListeners = new Set<() => void>();
   #closed = false;
 
-  constructor(db: Kysely<Tables>, lock: DataDirLock, options: SettlementOptions) {
+  constructor(
+    db: Kysely<Tables>,
+    lock: DataDirLock,
+    checkpoints: { stop(): Promise<void> } | undefined,
+    options: SettlementOptions,
+  ) {
     this.#db = db;
     this.#lock = lock;
+    this.#checkpoints = checkpoints;
     this.#options = options;
   }
 
@@ -298,6 +311,8 @@ class SqliteStore implements Store {
     if (this.#closed) return;
     this.#closed = true;
     this.#jobListeners.clear();
+    // Before ours: the last connection to close copies what is left and removes the WAL.
+    await this.#checkpoints?.stop();
     await this.#db.destroy();
     this.#lock.release();
   }

@@ -21,7 +21,8 @@ export async function serveSqliteStore(
   composer: EventComposer,
 ): Promise<void> {
   const send = (message: FromThread) => port.postMessage(message);
-  const store = await openSqliteStore({ ...data, composer }).catch((error: unknown) => {
+  const options = { ...data, composer, checkpointsBeside: true };
+  const store = await openSqliteStore(options).catch((error: unknown) => {
     send({ t: 'failed', error: toWireError(error) });
     port.close();
   });
