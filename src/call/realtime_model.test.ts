@@ -4,9 +4,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { AudioByteStream, initializeLogger, voice } from '@livekit/agents';
+import { AudioByteStream, initializeLogger, llm, voice } from '@livekit/agents';
 import * as openai from '@livekit/agents-plugin-openai';
 import { AudioFrame } from '@livekit/rtc-node';
+import * as fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { RealtimeServer } from '../../sim/realtime/server.ts';
@@ -149,6 +150,82 @@ describe('the parts of the plugin that are replaced', () => {
     expect(address('http://127.0.0.1:8000/v1')).toBe(
       'ws://127.0.0.1:8000/v1/realtime?model=gpt-realtime',
     );
+  });
+});
+
+describe('the comparison of conversations', () => {
+  interface Compared {
+    remoteChatCtx: { insert(after: string | undefined, item: llm.ChatItem): void };
+    createChatCtxUpdateEvents(given: llm.ChatContext): Promise<Record<string, unknown>[]>;
+  }
+  const plugins = openai.realtime.RealtimeSession.prototype as unknown as Compared;
+
+  const item = ({ id, said }: { id: number; said: string | null }): llm.ChatItem =>
+    said === null
+      ? llm.FunctionCallOutput.create({
+          id: `item_${id}`,
+          callId: `c${id}`,
+          output: '{}',
+          isError: false,
+        })
+      : llm.ChatMessage.create({ id: `item_${id}`, role: 'user', content: said });
+  const items = fc.uniqueArray(
+    fc.record({ id: fc.nat(9), said: fc.constantFrom(null, 'a', 'b') }),
+    { selector: ({ id }) => id, maxLength: 8 },
+  );
+
+  async function changes(compare: Compared['createChatCtxUpdateEvents'], given: llm.ChatContext) {
+    const events = await compare(given);
+    return events.map(({ event_id: _, ...event }) => event);
+  }
+
+  // The plugin compares all with all, which in a long call stopped the audio at every tool's result.
+  it('comes to what the plugin comes to', async () => {
+    const server = await simulated();
+    await fc.assert(
+      fc.asyncProperty(items, items, items, async (same, known, given) => {
+        const session = callModel(server.url).session() as unknown as Compared & {
+          close(): Promise<void>;
+        };
+        const used = new Set(same.map(({ id }) => id));
+        const others = (more: typeof same) => more.filter(({ id }) => !used.has(id));
+        let last: string | undefined;
+        for (const one of [...same, ...others(known)].map(item)) {
+          session.remoteChatCtx.insert(last, one);
+          last = one.id;
+        }
+        const conversation = new llm.ChatContext([...same, ...others(given)].map(item));
+        const ours = await changes((ctx) => session.createChatCtxUpdateEvents(ctx), conversation);
+        const theirs = await changes(
+          (ctx) => plugins.createChatCtxUpdateEvents.call(session, ctx),
+          conversation,
+        );
+        expect(ours).toEqual(theirs);
+        await session.close();
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('looks at no more than what is new', async () => {
+    const server = await simulated();
+    const session = callModel(server.url).session() as unknown as Compared & {
+      close(): Promise<void>;
+    };
+    cleanUps.push(() => session.close());
+    const conversation = new llm.ChatContext([]);
+    for (let id = 0; id < 50; id++) {
+      const said = item({ id, said: 'a' });
+      session.remoteChatCtx.insert(conversation.items.at(-1)?.id, said);
+      conversation.items.push(said);
+    }
+    conversation.items.push(item({ id: 50, said: null }));
+    const compared = vi.spyOn(plugins, 'createChatCtxUpdateEvents');
+    cleanUps.push(async () => compared.mockRestore());
+    const [event, ...more] = await session.createChatCtxUpdateEvents(conversation);
+    expect(event).toMatchObject({ previous_item_id: 'item_49', item: { id: 'item_50' } });
+    expect(more).toEqual([]);
+    expect(compared.mock.calls[0]?.[0].items.map(({ id }) => id)).toEqual(['item_49', 'item_50']);
   });
 });
 
