@@ -50,6 +50,7 @@ export class BareSide implements Side {
         MAX_CALLS: String(slots),
         NODE_COMPILE_CACHE: join(ours.dataDir, 'compiled-bare'),
         BENCH_GREETING: greeting,
+        BENCH_FOLDER: ours.dataDir,
       },
     });
     const side = new BareSide(ours, number, worker);

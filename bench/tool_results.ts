@@ -4,10 +4,11 @@ import { DEADLINE_MS, endOfUtterance, quiet } from './listening.ts';
 import type { Measurement } from './measurement.ts';
 import type { OurSide } from './our_side.ts';
 import type { Line } from './result.ts';
+import type { Side } from './side.ts';
 import { quantile, spread } from './statistics.ts';
 
 const PAIRS_PER_CALL = 10;
-const TURNS = 3;
+const TURNS = 4;
 
 /** Responses in a row that only call tools: fewer than the step limit of a turn. */
 const STEPS = 12;
@@ -18,19 +19,25 @@ const THINKING_MS = 200;
 /**
  * From the model's tool call to its result at the model, on the model's clock. The model says
  * nothing beside the calls: agents-js keeps a result until the speech beside it has been played.
+ * Beside it the same of the bare agent, whose tools do nothing but one fsync each.
  */
 export const toolResults: Measurement = {
   name: 'tools',
   about: 'tool call → result at the model, with a CRM that answers, hangs and is down',
   run: async ({ pairs, quick, lab, log }) => {
     const ours = await lab.ours();
+    const bare = await lab.bare();
     const plan = quick ? { turns: 1, steps: 2 } : { turns: TURNS, steps: STEPS };
     const calls = Math.ceil(pairs / PAIRS_PER_CALL);
     const states = Object.keys(CRM) as CrmState[];
     const measured: Record<CrmState, ToolResult[]> = { answering: [], hanging: [], down: [] };
+    const least: number[] = [];
     for (let i = 0; i < calls; i++) {
+      await measureCall(ours, bare, 'answering', plan, ({ ms }) => least.push(ms)).catch((error) =>
+        log(`tools: a call to the bare agent broke: ${error}`),
+      );
       for (const state of states) {
-        await measureCall(ours, state, plan, (result) => measured[state].push(result)).catch(
+        await measureCall(ours, ours, state, plan, (result) => measured[state].push(result)).catch(
           (error) => log(`tools: a call with a CRM ${state} broke: ${error}`),
         );
       }
@@ -47,7 +54,11 @@ export const toolResults: Measurement = {
         atMost: 20,
         n: latencies.length,
         failures: wanted - latencies.length,
-        details: { ...spread('result', latencies), ...spread('lookup_crm', lookUps) },
+        details: {
+          ...spread('result', latencies),
+          ...spread('lookup_crm', lookUps),
+          ...spread('bare', least),
+        },
         samples: { result: latencies },
       };
     });
@@ -78,16 +89,17 @@ interface ToolResult {
 
 async function measureCall(
   ours: OurSide,
+  side: Side,
   state: CrmState,
   { turns, steps }: { turns: number; steps: number },
   onResult: (result: ToolResult) => void,
 ): Promise<void> {
   const { model } = ours;
-  await ours.settled();
+  await side.settled();
   model.setScenario(scenario(turns, steps));
   const restore = await CRM[state](ours);
   const before = model.sessions.length;
-  const call = await ours.dial();
+  const call = await side.dial();
   let session: SessionLog | undefined;
   try {
     session = await model.waitForSession(AbortSignal.timeout(DEADLINE_MS), before);
