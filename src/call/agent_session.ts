@@ -12,9 +12,9 @@ import { ModelTools } from './model_tools.ts';
  * caller who rings, the audio that this publishes is what answers the phone.
  */
 export async function startAgent(call: LiveCall, identity: string): Promise<void> {
-  const { job, ending, profile, model, log } = call;
+  const { job, ending, profile, model, journal, log } = call;
   if (!profile || !model) throw new Error('a call is prepared before anybody speaks');
-  const tools = new ModelTools(model, log);
+  const tools = new ModelTools(model, log, () => journal.hold());
   const session = createSession(model);
   const agent = new voice.Agent({
     instructions: instructions(call),

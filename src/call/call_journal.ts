@@ -100,6 +100,11 @@ export class CallJournal {
     return this.#append({ events, facts });
   }
 
+  /** See `Ledger.hold`. */
+  hold(): () => void {
+    return this.#ledger.hold();
+  }
+
   async #append(entry: Omit<Append, 'callId'>): Promise<void> {
     try {
       await this.#ledger.append({ callId: this.callId, ...entry });

@@ -42,6 +42,8 @@ interface TestCall {
   model: SessionLog;
   /** Names of tools whose results agents-js reported. */
   reported: string[];
+  /** What was asked of the ledger. */
+  held: ('hold' | 'release')[];
 }
 
 async function callOf(
@@ -65,7 +67,12 @@ async function callOf(
   const line = new AgentLine();
   session.input.audio = caller;
   session.output.audio = line;
-  const modelTools = new ModelTools(model, log);
+  const held: ('hold' | 'release')[] = [];
+  const hold = () => {
+    held.push('hold');
+    return () => void held.push('release');
+  };
+  const modelTools = new ModelTools(model, log, hold);
   const agent = new voice.Agent({ instructions: 'Be kind.', tools: modelTools.bind(tools) });
   modelTools.watch(session, agent);
   const reported: string[] = [];
@@ -73,7 +80,7 @@ async function callOf(
     for (const { name } of event.functionCalls) reported.push(name);
   });
   await session.start({ agent, record: false });
-  return { caller, line, session, model: await server.waitForSession(soon()), reported };
+  return { caller, line, session, model: await server.waitForSession(soon()), reported, held };
 }
 
 const said = ({ model }: TestCall, text: string) =>
@@ -102,6 +109,7 @@ describe('a tool of the model', () => {
     expect(run.mock.calls[0]?.[1].toolCallId).toBe(call.model.toolCalls[0]?.callId);
     expect(results(call)).toEqual([{ status: 'recorded' }]);
     expect(call.reported).toEqual(['record_intent']);
+    expect(call.held).toEqual(['hold', 'release']);
   });
 
   it('that fails tells the model so, and nothing else', async () => {
@@ -172,7 +180,9 @@ describe('a tool of the model', () => {
       apiKey: 'sk-made-up',
       baseUrl: 'http://127.0.0.1:1/v1',
     });
-    const { record_intent } = new ModelTools(model, log).bind([tool('record_intent', run)]);
+    const { record_intent } = new ModelTools(model, log, () => () => undefined).bind([
+      tool('record_intent', run),
+    ]);
     const speechHandle = { id: 'speech_1', chatItems: [], addDoneCallback: () => undefined };
     const execute = record_intent?.execute as (...args: unknown[]) => Promise<unknown>;
     const options = { ctx: { speechHandle }, toolCallId: 'fc_1' };

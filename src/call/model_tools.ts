@@ -2,6 +2,7 @@ import { llm, voice } from '@livekit/agents';
 import type { Logger } from 'pino';
 import type { Tool, ToolAnswer, ToolCall } from '../tools/tool.ts';
 import type { CallModel } from './realtime_model.ts';
+import { ToolBurst } from './tool_burst.ts';
 
 type AgentSession = voice.AgentSession;
 type SpeechHandle = ReturnType<AgentSession['generateReply']>;
@@ -18,6 +19,7 @@ type SpeechHandle = ReturnType<AgentSession['generateReply']>;
 export class ModelTools {
   readonly #model: CallModel;
   readonly #log: Logger;
+  readonly #burst: ToolBurst;
   /** Answers by the model's id: a repeated call has its effect once. */
   readonly #answers = new Map<string, Promise<ToolAnswer>>();
   readonly #reported = new Set<string>();
@@ -25,9 +27,12 @@ export class ModelTools {
   readonly #replies = new Map<string, Promise<void>>();
   #agent: voice.Agent | undefined;
 
-  constructor(model: CallModel, log: Logger) {
+  /** @param hold Holds back what the tools append: `CallJournal.hold`. */
+  constructor(model: CallModel, log: Logger, hold: () => () => void) {
     this.#model = model;
     this.#log = log;
+    this.#burst = new ToolBurst(hold);
+    model.toolBurst = this.#burst;
   }
 
   /** For `new voice.Agent({ tools })`. */
@@ -68,6 +73,7 @@ export class ModelTools {
           answer = this.#run(tool, args as Record<string, unknown>, call);
           this.#answers.set(toolCallId, answer);
         }
+        this.#burst.ran(toolCallId);
         const given = await answer;
         spoken.then(() => this.#recover(tool.name, toolCallId, given));
         // Nothing at all would become a result of "", behind which no other can follow.

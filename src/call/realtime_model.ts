@@ -2,6 +2,7 @@ import { AudioByteStream, llm } from '@livekit/agents';
 import * as openai from '@livekit/agents-plugin-openai';
 import type WebSocket from 'ws';
 import { type ConnectionLimits, ModelConnection, type ModelTarget } from './model_connection.ts';
+import type { ToolBurst } from './tool_burst.ts';
 import { TranscriptionMeter } from './transcription_meter.ts';
 
 /**
@@ -19,6 +20,8 @@ import { TranscriptionMeter } from './transcription_meter.ts';
 export class CallModel extends openai.realtime.RealtimeModel {
   /** What the transcription of the caller has used so far. */
   readonly transcription = new TranscriptionMeter(TRANSCRIPTION_MODEL);
+  /** Told of every event of the model's, where tools have one. */
+  toolBurst: ToolBurst | undefined;
   readonly #connection: ModelConnection;
   #early: llm.RealtimeSession | undefined;
 
@@ -82,7 +85,10 @@ export class CallModel extends openai.realtime.RealtimeModel {
 
   #newSession(): llm.RealtimeSession {
     const session = new CallModelSession(this) as unknown as llm.RealtimeSession;
-    session.on('openai_server_event_received', (event) => this.transcription.take(event));
+    session.on('openai_server_event_received', (event) => {
+      this.transcription.take(event);
+      this.toolBurst?.take(event);
+    });
     // An emitter without an `error` listener throws; the agent session adds its own later. One that
     // dies before that must not be handed over: its end would be known to nobody.
     session.on('error', ({ recoverable }) => {

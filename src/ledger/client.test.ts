@@ -52,6 +52,46 @@ describe('appends through the socket', () => {
   });
 });
 
+describe('appends that are held', () => {
+  it('share a commit, in their order', async () => {
+    const { folder, fake } = await setUp();
+    await listen(folder, fake);
+    const { client, callId } = connect(folder, { spoolAfterMs: NEVER, holdLimitMs: NEVER });
+    await client.append(opening(callId));
+    const before = fake.batches.length;
+    const [one, other] = [client.hold(), client.hold()];
+    const appends = ['first', 'second'].map((text) => utterance(callId, text));
+    const durable: Promise<unknown>[] = [];
+    for (const append of appends) {
+      durable.push(client.append(append));
+      // Twice, as a limit that comes late would.
+      one();
+      await new Promise(setImmediate);
+    }
+    other();
+    expect(await Promise.all(durable)).toEqual(['ledger', 'ledger']);
+    expect(fake.batches.length).toBe(before + 1);
+    expect(fake.committed.slice(1)).toEqual(appends.map(({ events }) => events[0].id));
+  });
+
+  it('are sent by themselves when nobody lets go, and by the next connection, too', async () => {
+    const { folder, fake } = await setUp();
+    const { host } = await listen(folder, fake);
+    const { client, callId } = connect(folder, { spoolAfterMs: NEVER });
+    client.hold();
+    expect(await client.append(opening(callId))).toBe('ledger');
+    client.hold();
+    const held = client.append(utterance(callId, 'held'));
+    await host.close({ deadlineMs: 0 });
+    await held;
+    await listen(folder, fake);
+    expect(await client.append(ending(callId))).toMatch(/ledger|spool/);
+    await vi.waitFor(async () => {
+      expect(await fake.store.listCallEvents(callId)).toHaveLength(3);
+    }, 10_000);
+  });
+});
+
 describe('a ledger that does not acknowledge', () => {
   it('is replaced by the spool, and the file goes when it does after all', async () => {
     const { folder, fake } = await setUp();

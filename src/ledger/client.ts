@@ -10,6 +10,8 @@ import { Spool } from './spool.ts';
 const RECONNECT_FIRST_MS = 50;
 /** A worker that restarts is found again within a second; 30 clients that knock cost nothing. */
 const RECONNECT_MAX_MS = 1_000;
+/** The tools of one response reach us within 2 ms; an fsync, which they save, takes longer. */
+const HOLD_LIMIT_MS = 3;
 /** Beyond a close's deadline: what is not yet in the spool still gets a chance to be. */
 const LAST_WRITE_MS = 2_000;
 
@@ -23,6 +25,8 @@ export interface LedgerClientOptions {
   spoolDir: string;
   /** (Default: 100 ms) */
   spoolAfterMs?: number;
+  /** The longest that `hold` holds. (Default: 3 ms) */
+  holdLimitMs?: number;
   /** What is kept in memory to be sent again. (Default: 8 MiB) */
   maxUnackedBytes?: number;
 }
@@ -60,12 +64,14 @@ export class LedgerClient implements Ledger {
   #attempt: Promise<void>;
   /** Up to here everything has been written to the present connection. */
   #sent = 0;
+  /** How many hold back what is appended. */
+  #holds = 0;
   /** The lease is ours: from the opening's acknowledgement to the end's. */
-  #holds: boolean;
+  #holdsLease: boolean;
 
   constructor(options: LedgerClientOptions) {
     this.#options = options;
-    this.#holds = options.lease > 1;
+    this.#holdsLease = options.lease > 1;
     this.#outbox = new Outbox({
       spool: new Spool({ dir: options.spoolDir, owner: options.callId }),
       scope: 'call',
@@ -86,12 +92,25 @@ export class LedgerClient implements Ledger {
     const { callId, lease } = this.#options;
     const stamp = append.callId === callId && append.lease === undefined;
     const { entry, durable } = this.#outbox.add(stamp ? { ...append, lease } : append);
-    const connection = this.#connection;
+    const connection = this.#holds > 0 ? null : this.#connection;
     if (entry?.sendable && connection && this.#sent === entry.n - 1 && !connection.congested) {
       connection.sendAppend(entry.n, entry.json);
       this.#sent = entry.n;
     }
     return durable;
+  }
+
+  hold(): () => void {
+    this.#holds++;
+    let held = true;
+    const release = () => {
+      if (!held) return;
+      held = false;
+      clearTimeout(limit);
+      if (--this.#holds === 0) this.#sendRest();
+    };
+    const limit = setTimeout(release, this.#options.holdLimitMs ?? HOLD_LIMIT_MS);
+    return release;
   }
 
   async request<T>(method: string, params: unknown, signal: AbortSignal): Promise<T> {
@@ -145,7 +164,7 @@ export class LedgerClient implements Ledger {
     let mine: Connection | null = null;
     const opened = Connection.open({
       path: socketPath,
-      held: this.#holds ? { callId, lease } : null,
+      held: this.#holdsLease ? { callId, lease } : null,
       onMessage: (message) => this.#take(message),
       onDrain: () => this.#sendRest(),
       onClose: () => {
@@ -177,7 +196,7 @@ export class LedgerClient implements Ledger {
 
   #sendRest(): void {
     const connection = this.#connection;
-    if (!connection) return;
+    if (!connection || this.#holds > 0) return;
     for (const entry of this.#outbox.behind(this.#sent)) {
       if (connection.congested) return;
       connection.sendAppend(entry.n, entry.json);
@@ -195,8 +214,8 @@ export class LedgerClient implements Ledger {
     if (message.t !== 'ack') return;
     const entry = this.#outbox.settle(message.n, message.result);
     if (!entry || message.result.status !== 'appended') return;
-    if (entry.opens) this.#holds = true;
-    if (entry.ends) this.#holds = false;
+    if (entry.opens) this.#holdsLease = true;
+    if (entry.ends) this.#holdsLease = false;
   }
 
   #lost(): void {

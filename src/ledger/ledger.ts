@@ -14,6 +14,11 @@ export interface Ledger {
    * Appends of one client are committed in the order in which they were made.
    */
   append(append: Append): Promise<'ledger' | 'spool'>;
+  /**
+   * What is appended until the returned function is called, for at most 3 ms, is sent together, so
+   * that it shares a commit. It delays the spool by nothing.
+   */
+  hold(): () => void;
   /** Asks the host: built-in CRM look-ups, counts. Rejects with `LEDGER_UNAVAILABLE` when it cannot. */
   request<T>(method: string, params: unknown, signal: AbortSignal): Promise<T>;
   /** Aborted once somebody else has taken the call over: this process must stop. */

@@ -47,6 +47,11 @@ export class LocalLedger implements Ledger {
     return durable;
   }
 
+  /** Nothing to hold: what is appended in one turn of the event loop shares a commit anyway. */
+  hold(): () => void {
+    return () => undefined;
+  }
+
   async request<T>(method: string, params: unknown, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
     const { requests } = this.#options;

@@ -34,6 +34,10 @@ export class FakeLedger {
     return Promise.resolve('ledger');
   }
 
+  hold(): () => void {
+    return () => undefined;
+  }
+
   request(): Promise<never> {
     return Promise.reject(new Error('nobody answers'));
   }
