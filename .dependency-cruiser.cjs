@@ -2,7 +2,7 @@
 const layers = [
   ['agent', 'sim', 'bench'],
   ['src/api', 'src/ingest', 'src/dialling', 'src/call'],
-  ['src/tools', 'src/crm', 'src/telephony', 'src/gate', 'src/analysis'],
+  ['src/tools', 'src/crm', 'src/telephony', 'src/gate', 'src/analysis', 'src/recording'],
   ['src/delivery'],
   ['src/ledger', 'src/events'],
   ['src/store'],

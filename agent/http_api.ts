@@ -17,7 +17,10 @@ const SHORT_KEY = 16;
 export async function startHttpApi(
   settings: Settings,
   parts: {
-    record: Pick<RunningRecord, 'store' | 'secrets' | 'metrics' | 'writeFailure' | 'outbound'>;
+    record: Pick<
+      RunningRecord,
+      'store' | 'secrets' | 'metrics' | 'writeFailure' | 'outbound' | 'recordings'
+    >;
     profiles: Profiles;
     livekit: LiveKitApi;
     /** Told of every webhook of LiveKit. */
@@ -26,7 +29,7 @@ export async function startHttpApi(
 ): Promise<RunningApi | null> {
   const { enabled, ...server } = settings.server;
   if (!enabled) return null;
-  const { store, secrets, metrics, writeFailure, outbound } = parts.record;
+  const { store, secrets, metrics, writeFailure, outbound, recordings } = parts.record;
   const trunk = settings.sip.outbound;
   const api = await startApi({
     ...server,
@@ -35,6 +38,7 @@ export async function startHttpApi(
     metrics,
     outbound: trunk && { callerNumber: trunk.callerNumber, accept: outbound.accept },
     endCall: outbound.end,
+    recordings,
     agents: parts.profiles.all,
     checkUrl: endpointUrlCheck(settings.delivery.allowNetworks),
     readiness: [

@@ -29,6 +29,7 @@ import { socketPath } from '../src/ledger/socket_path.ts';
 import { spoolDir } from '../src/ledger/spool.ts';
 import { aliveAtStart, recoverSpools } from '../src/ledger/spool_recovery.ts';
 import { Sweeper } from '../src/ledger/sweep.ts';
+import { createRecordings, type Recordings } from '../src/recording/recordings.ts';
 import type { CallRecord, Store } from '../src/store/store.ts';
 import { deleteRoom, type LiveKitApi } from '../src/telephony/livekit_api.ts';
 import { type Outbound, startOutbound, type WorkerLoad } from './outbound.ts';
@@ -52,6 +53,7 @@ export interface RunningRecord {
   /** Why the ledger cannot be written to; `null` while it can. */
   writeFailure(): unknown;
   outbound: Pick<Outbound, 'accept' | 'end'>;
+  recordings: Recordings;
   processExited(pid: number): void;
   /** Ends a call that nobody holds now, and not when its lease runs out. See `Sweeper`. */
   endUnheld(call: Pick<CallRecord, 'id' | 'lease'>): Promise<boolean>;
@@ -68,11 +70,18 @@ export interface RunningRecord {
  */
 export async function startRecord(
   settings: Settings,
-  parts: { livekit: LiveKitApi; load: WorkerLoad; profiles: Profiles },
+  parts: {
+    livekit: LiveKitApi;
+    load: WorkerLoad;
+    profiles: Profiles;
+    /** Where the HTTP API is reached, once it listens. (Default: as the settings say) */
+    apiUrl?: () => string;
+  },
 ): Promise<RunningRecord> {
   const { livekit, load, profiles } = parts;
   const { dataDir, defaultEndpoint } = settings;
-  const secrets = createSecretBox(encryptionKeys(dataDir, settings.encryption));
+  const keys = encryptionKeys(dataDir, settings.encryption);
+  const secrets = createSecretBox(keys);
   const spools = spoolDir(dataDir);
   const lost = Promise.withResolvers<never>();
   lost.promise.catch(() => undefined);
@@ -102,6 +111,14 @@ export async function startRecord(
     adopt: outbound.adopt,
   });
   const pruner = new Pruner({ store, retainDays: settings.retainDays });
+  const { server } = settings;
+  const recordings = await createRecordings({
+    place: settings.recordings,
+    dataDir,
+    keys,
+    store,
+    baseUrl: parts.apiUrl ?? (() => server.publicUrl ?? `http://${server.host}:${server.port}`),
+  });
   try {
     await recoverSpools(store, spools, { isAlive: aliveAtStart });
     await store.releaseClaims();
@@ -115,8 +132,16 @@ export async function startRecord(
     });
     host = listening;
     sweeper.start(listening);
-    const deliveries = startDeliveries(settings, { store, secrets, metrics, profiles, outbound });
+    const deliveries = startDeliveries(settings, {
+      store,
+      secrets,
+      metrics,
+      profiles,
+      outbound,
+      recordings,
+    });
     pruner.start();
+    recordings.deleter.start();
     return {
       ledger,
       store,
@@ -126,13 +151,16 @@ export async function startRecord(
       processExited: (pid) => listening.processExited(pid),
       endUnheld: (call) => sweeper.endUnheld(call),
       outbound,
+      recordings,
       endCalls: () => ending.resolve(),
       lost: lost.promise,
       close: async () => {
         await listening.close({ deadlineMs: HOST_STOP_LIMIT_MS });
         await sweeper.close();
         await pruner.close();
+        await recordings.deleter.close();
         await deliveries.stop();
+        await recordings.handler.close();
         await commits.close({ deadlineMs: COMMIT_STOP_LIMIT_MS });
         await ledger.close();
         await store.close();
@@ -179,9 +207,10 @@ function startDeliveries(
   parts: Pick<RunningRecord, 'store' | 'secrets' | 'metrics'> & {
     profiles: Profiles;
     outbound: Outbound;
+    recordings: Recordings;
   },
 ): { stop(): Promise<void> } {
-  const { store, secrets, metrics, profiles } = parts;
+  const { store, secrets, metrics, profiles, recordings } = parts;
   warnAboutDefaultEndpoint(settings);
   const defaultEndpoint = createDefaultEndpoint(() => settings.defaultEndpoint);
   const madeEndpoint = storedEndpoints({ store, openSecret: secrets.open });
@@ -196,7 +225,8 @@ function startDeliveries(
     handlers: [
       webhooks,
       crmWrites,
-      completions(settings, store, profiles),
+      completions(settings, { store, profiles, recordings }),
+      recordings.handler,
       parts.outbound.handler,
     ].map((handler) => metrics.counted(handler)),
     schedule: createRetrySchedule({ steps: settings.delivery.retryScheduleMs }),
@@ -212,12 +242,20 @@ function startDeliveries(
 }
 
 /** What follows a call: extraction, outcome, `call.completed`. */
-function completions(settings: Settings, store: Store, profiles: Profiles): CompletionHandler {
+function completions(
+  settings: Settings,
+  {
+    store,
+    profiles,
+    recordings,
+  }: { store: Store; profiles: Profiles; recordings: Pick<Recordings, 'links'> },
+): CompletionHandler {
   const { apiKey, baseUrl, extractionModel } = settings.openai;
   if (apiKey === undefined) log.warn('no OPENAI_API_KEY: nothing is extracted from transcripts');
   const fields = new Map(profiles.all.map(({ id, extraction }) => [id, extraction]));
   return new CompletionHandler({
     store,
+    recordings: recordings.links,
     extractor:
       apiKey === undefined ? null : new Extractor({ apiKey, baseUrl, model: extractionModel }),
     // An agent that is gone by now, or a caller who gave up before one was chosen.

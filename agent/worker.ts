@@ -53,9 +53,12 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   await checkLiveKit(livekit, settings.livekit.url);
   const registration = Promise.withResolvers<void>();
   const tickets = () => server.activeJobs.map(({ job }) => readTicket(job.metadata));
+  const { host, port, publicUrl } = settings.server;
+  let apiUrl = publicUrl ?? `http://${host}:${port}`;
   const record = await startRecord(settings, {
     livekit,
     profiles,
+    apiUrl: () => apiUrl,
     load: {
       registered: registration.promise,
       inboundCalls: () => tickets().filter((ticket) => ticket === null).length,
@@ -101,6 +104,8 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
     await record.close();
     throw error;
   });
+
+  apiUrl = publicUrl ?? api?.url ?? apiUrl;
 
   server.event.on('worker_registered', () => void watchdog.lookAround());
   server.event.once('worker_registered', () => registration.resolve());

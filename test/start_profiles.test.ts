@@ -41,7 +41,7 @@ tools: [record_intent, fly]
     for (const line of [
       /profiles\/desk\.yaml:4 promt: is unknown: did you mean prompt\?/,
       /profiles\/desk\.yaml:5 hooks: is not built yet: remove it/,
-      /profiles\/desk\.yaml:6 recording: is not built yet: remove it/,
+      /profiles\/desk\.yaml:6 recording\.after_disclosure: has nothing to wait for/,
       /profiles\/desk\.yaml:7 context\.on_missing: forward is not built yet/,
       /profiles\/desk\.yaml:7 context\.forward_to: is not built yet/,
       /profiles\/hello\.yaml:3 prompt: .*customrName/,

@@ -78,6 +78,7 @@ interface Situation extends Partial<Omit<CompletionOptions, 'store'>> {
 function situation({ call, events = TALK, model = EXTRACTED, now = ENDED_AT, ...rest }: Situation) {
   const asked: { transcript: string; fields: unknown; signal: AbortSignal }[] = [];
   const handler = new CompletionHandler({
+    recordings: { soon: () => Promise.resolve(null) },
     store: {
       getCall: () => Promise.resolve({ ...CALL, ...call }),
       listCallEvents: () => Promise.resolve(events),
@@ -176,6 +177,7 @@ describe('call.completed', () => {
       listCallEvents: () => Promise.resolve([]),
     };
     const gone = new CompletionHandler({
+      recordings: { soon: () => Promise.resolve(null) },
       store,
       extractor: null,
       fieldsOf: () => [],
@@ -243,6 +245,7 @@ describe('a model that is down', () => {
 describe('a handler that fails every time', () => {
   it('tries again where the record cannot be read', async () => {
     const handler = new CompletionHandler({
+      recordings: { soon: () => Promise.resolve(null) },
       store: {
         getCall: () => Promise.reject(new Error('disk')),
         listCallEvents: () => Promise.resolve([]),

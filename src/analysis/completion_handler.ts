@@ -41,6 +41,8 @@ import { suppressionsBy } from './suppression.ts';
 
 export interface CompletionOptions {
   store: Pick<Store, 'getCall' | 'listCallEvents'>;
+  /** The recording, waited for a moment where it is just being stored; `null` without one. */
+  recordings: RecordingUrls;
   /** `null` without a key for the model. */
   extractor: Pick<Extractor, 'extract'> | null;
   /** The fields of an agent, as its profile has them now. */
@@ -50,6 +52,11 @@ export interface CompletionOptions {
   clock?: () => number;
   /** From the job's making to the last moment of an attempt, milliseconds. (Default: 15 min) */
   deadlineMs?: number;
+}
+
+/** Declared here by its user: what `src/recording` knows. */
+export interface RecordingUrls {
+  soon(callId: string, signal: AbortSignal): Promise<{ url: string; expiresAt: number } | null>;
 }
 
 const DEADLINE_MS = 15 * 60_000;
@@ -108,7 +115,7 @@ export class CompletionHandler implements JobHandler {
         return { attempt, verdict: { kind: 'retry', ...hint } };
       }
     }
-    const detail = completionOf(call, extraction);
+    const detail = completionOf(call, extraction, await this.#recordingOf(call, signal));
     this.#tell(call, detail, attempt, job.attempt);
     return { attempt, verdict: { kind: 'success', detail: { ...detail } } };
   }
@@ -147,6 +154,23 @@ export class CompletionHandler implements JobHandler {
     );
   }
 
+  /** It is told of by an event of its own as well, so nothing is lost where it cannot be had now. */
+  async #recordingOf(call: CallRecord, signal: AbortSignal): Promise<CompletionRecording> {
+    const { recordings, log } = this.#options;
+    try {
+      const link = call.answeredAt === null ? null : await recordings.soon(call.id, signal);
+      if (link) {
+        return {
+          recording_url: link.url,
+          recording_expires_at: new Date(link.expiresAt).toISOString(),
+        };
+      }
+    } catch (error) {
+      log.warn({ err: error, call: call.id }, 'whether there is a recording is not known');
+    }
+    return { recording_url: null, recording_expires_at: null };
+  }
+
   #deadlineOf(job: ClaimedJob): number {
     return job.createdAt + this.#deadlineMs;
   }
@@ -164,8 +188,8 @@ export class CompletionHandler implements JobHandler {
       {
         outcome: completion.outcome,
         extraction: completion.extraction,
-        recording_url: null,
-        recording_expires_at: null,
+        recording_url: completion.recording_url,
+        recording_expires_at: completion.recording_expires_at,
       },
       { id: eventId, time },
     );
@@ -212,7 +236,13 @@ function remedyFor({ error, status }: AttemptRecord): { remedy?: string } {
   return {};
 }
 
-const completionDetail = z.object({
+const completionRecording = z.object({
+  recording_url: z.string().nullable(),
+  recording_expires_at: z.string().nullable(),
+});
+type CompletionRecording = z.infer<typeof completionRecording>;
+
+const completionDetail = completionRecording.extend({
   outcome: z.enum(OUTCOMES),
   extraction: z.record(z.string(), z.unknown()).nullable(),
   /** The other party, whose number the outcome may put on the suppression list. */
@@ -226,9 +256,15 @@ const UNKNOWN: CompletionDetail = {
   extraction: null,
   direction: 'inbound',
   phone: null,
+  recording_url: null,
+  recording_expires_at: null,
 };
 
-function completionOf(call: CallRecord, extraction: Extraction | null): CompletionDetail {
+function completionOf(
+  call: CallRecord,
+  extraction: Extraction | null,
+  recording: CompletionRecording,
+): CompletionDetail {
   const { direction, endReason, contact } = call;
   const extracted = extraction?.kind === 'extracted' ? extraction : null;
   const judged = { direction, answered: call.answeredAt !== null, endReason };
@@ -237,6 +273,7 @@ function completionOf(call: CallRecord, extraction: Extraction | null): Completi
     extraction: extracted?.extraction ?? null,
     direction,
     phone: contact.phone,
+    ...recording,
   };
 }
 

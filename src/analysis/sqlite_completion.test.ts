@@ -41,6 +41,7 @@ async function start(extractor: CompletionOptions['extractor'] = reader()): Prom
   store = await openSqliteStore({ dataDir, composer: eventComposer, defaultEndpoint: null });
   await store.releaseClaims();
   const completions = new CompletionHandler({
+    recordings: { soon: () => Promise.resolve(null) },
     store,
     extractor,
     fieldsOf: () => DEFAULT_EXTRACTION,

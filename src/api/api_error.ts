@@ -24,6 +24,7 @@ export const API_ERRORS = {
   redacted: { status: 410, when: 'What was asked for has been deleted for good.' },
   payload_too_large: { status: 413, when: 'The body is too large.' },
   unsupported_media_type: { status: 415, when: 'Bodies are `application/json`.' },
+  range_not_satisfiable: { status: 416, when: '`Range` begins behind the end.' },
   invalid_number: { status: 422, when: 'This is no number that is called; `details.reason`.' },
   suppressed: { status: 422, when: 'The number is on the suppression list.' },
   consent_required: {

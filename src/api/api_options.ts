@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { SecretBox } from '../config/secret_box.ts';
 import type { AcceptCall } from '../dialling/call_acceptance.ts';
 import type { EndCall } from '../dialling/call_end.ts';
+import type { Recordings } from '../recording/recordings.ts';
 import type { ApiKeyStore, EndpointStore, RetentionStore } from '../store/endpoint_store.ts';
 import type { CallStore, ContactStore, DeliveryStore, JobStore } from '../store/store.ts';
 import type { SuppressionStore } from '../store/suppression_store.ts';
@@ -40,11 +41,18 @@ export interface OutboundCalls {
   accept: AcceptCall;
 }
 
+/** What the API needs of recordings. */
+export interface ApiRecordings extends Pick<Recordings, 'isGood' | 'find'> {
+  links: Pick<Recordings['links'], 'of'>;
+  deleter: Pick<Recordings['deleter'], 'deleteNow'>;
+}
+
 export interface ApiOptions {
   store: ApiStore;
   /** `null` where no outbound trunk is configured: then no call is placed. */
   outbound: OutboundCalls | null;
   endCall: EndCall;
+  recordings: ApiRecordings;
   /** Seals the secrets of endpoints. */
   secrets: SecretBox;
   agents: readonly ShownAgent[];

@@ -7,6 +7,7 @@ export async function openapiText(): Promise<string> {
   const app = await buildApi({
     store: {},
     secrets: {},
+    recordings: {},
     agents: [],
     checkUrl: () => undefined,
     readiness: [],

@@ -28,6 +28,7 @@ import { documentationRoutes } from './routes/documentation.ts';
 import { eventRoutes } from './routes/events.ts';
 import { livekitWebhookRoutes } from './routes/livekit_webhook.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { recordingRoutes } from './routes/recordings.ts';
 import { suppressionRoutes } from './routes/suppressions.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
@@ -132,6 +133,7 @@ export async function buildApi(options: ApiOptions): Promise<ApiApp> {
 function versionOne(app: ApiApp, options: ApiOptions): void {
   callRoutes(app, options);
   callRequestRoutes(app, options);
+  recordingRoutes(app, options);
   eventRoutes(app, options);
   webhookRoutes(app, options);
   automationTriggerRoutes(app, options);

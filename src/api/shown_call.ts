@@ -21,8 +21,11 @@ export const ShownCall = z
       z.object({ role: z.enum(['agent', 'caller']), text: z.string(), timestamp: Time }),
     ),
     extraction: z.record(z.string(), z.unknown()).nullable(),
-    recordingUrl: z.string().nullable(),
-    recordingExpiresAt: Time.nullable(),
+    recordingUrl: z
+      .string()
+      .nullable()
+      .describe('Fresh at every read; `null` where there is no recording, or not yet.'),
+    recordingExpiresAt: Time.nullable().describe('15 minutes from now.'),
     costBreakdown: z
       .object({
         model: z.number(),
@@ -52,6 +55,7 @@ export const ShownCall = z
 export function shownCall(
   call: CallRecord,
   events: readonly StoredEvent[],
+  recording: { url: string; expiresAt: number } | null,
 ): z.infer<typeof ShownCall> {
   const spoken = events.filter(({ type }) => type === 'transcript.final').filter(isUtterance);
   const completed = dataOf(events.findLast(({ type }) => type === 'call.completed'));
@@ -73,8 +77,8 @@ export function shownCall(
       timestamp: isoTime(event.time),
     })),
     extraction,
-    recordingUrl: null,
-    recordingExpiresAt: null,
+    recordingUrl: recording?.url ?? null,
+    recordingExpiresAt: isoTime(recording?.expiresAt ?? null),
     costBreakdown: costBreakdown(ended),
     contact: call.contact,
     metadata: call.metadata,

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Contact } from '../crm/crm.ts';
 import { draftEvent, type EndReason } from '../events/catalogue.ts';
+import type { RecordingFact } from '../events/recording_job.ts';
 import { newId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Append, CallOpening, EventDraft, FactDraft, JobDraft } from '../store/store.ts';
@@ -78,6 +79,13 @@ export class CallJournal {
   /** Something the caller could notice broke. */
   error(code: string, message: string): Promise<void> {
     return this.#append({ events: [draftEvent('call.error', { code, message })] });
+  }
+
+  /** Its file is there, and sound comes next. */
+  recording(retainDays: number | null): Promise<void> {
+    const time = Date.now();
+    const data = { startedAt: time, retainDays } satisfies RecordingFact;
+    return this.#append({ facts: [{ id: newId('fct'), kind: 'recording', time, data }] });
   }
 
   usage(totals: Record<string, unknown>): Promise<void> {

@@ -1,10 +1,12 @@
 import { llm, voice } from '@livekit/agents';
 import type { LedgerClient } from '../ledger/client.ts';
+import { disclose } from './disclosure.ts';
 import { lastGoodbye, offerGoodbye } from './goodbye.ts';
 import { greet } from './greeting.ts';
 import { watchKeypad } from './keypad.ts';
 import type { LiveCall } from './live_call.ts';
 import { watchLostReplies } from './lost_replies.ts';
+import { beginRecording } from './recording.ts';
 import { watchSilence } from './silence.ts';
 import { sessionUsage } from './usage.ts';
 
@@ -13,13 +15,16 @@ const USAGE_EVERY_MS = 15_000;
 
 const RECONNECT_PAUSE_MS = 1_000;
 
-/** From the answer to the end: greets, then follows what the session and the phone report. */
+/** From the answer to the end: tells what has to be told, greets, then follows what the session and the phone report. */
 export async function converse(call: LiveCall, ledger: LedgerClient): Promise<void> {
   followSession(call);
   watchLostReplies(call);
   followPhone(call);
   limitDuration(call);
   void followWorker(call, ledger);
+  const rule = call.profile?.recording;
+  if (rule && !rule.afterDisclosure) beginRecording(call);
+  if (await disclose(call)) beginRecording(call);
   const greeted = await greet(call);
   if (!greeted && !call.ending.signal.aborted) {
     call.log.error('the model did not greet');

@@ -14,6 +14,7 @@ import { sessionUsage } from './usage.ts';
 const NOTICE_LIMIT_MS = 12_000;
 const TRANSFERRED_LEG_LIMIT_MS = 3_000;
 const SESSION_LIMIT_MS = 3_000;
+const RECORDING_LIMIT_MS = 3_000;
 const LEDGER_LIMIT_MS = 5_000;
 
 /**
@@ -47,6 +48,7 @@ export async function finishCall(
       quietly(log, 'closing the session failed', () =>
         within(SESSION_LIMIT_MS, call.session?.close() ?? call.model?.discard()),
       ),
+      endRecording(call),
     ]);
     sessionClosed = closed;
     const failed = answered ? null : { sipStatus: sipStatusOf(call, reason) };
@@ -55,9 +57,12 @@ export async function finishCall(
       journal.ended(reason, failed, sessionUsage(call)),
     );
   } else {
-    sessionClosed = await quietly(log, 'closing the session failed', () =>
-      within(SESSION_LIMIT_MS, call.session?.close()),
-    );
+    [sessionClosed] = await Promise.all([
+      quietly(log, 'closing the session failed', () =>
+        within(SESSION_LIMIT_MS, call.session?.close()),
+      ),
+      endRecording(call),
+    ]);
   }
   await quietly(log, 'leaving the ledger failed', () =>
     ledger.close({ deadlineMs: LEDGER_LIMIT_MS }),
@@ -132,6 +137,13 @@ function transferredLegGone(call: LiveCall): Promise<void> {
     job.room.on(RoomEvent.ParticipantDisconnected, check);
     check();
   });
+}
+
+/** Before the end is written: from then on the worker takes the file as it is. */
+function endRecording({ recording, log }: LiveCall): Promise<boolean> {
+  return quietly(log, 'ending the recording failed', () =>
+    within(RECORDING_LIMIT_MS, recording?.stop()),
+  );
 }
 
 async function quietly(

@@ -13,6 +13,12 @@ export function firstMessage(call: LiveCall): string | undefined {
   return text === undefined ? undefined : renderTemplate(text, variables(call)).trim();
 }
 
+/** What has to be said before anything else; `undefined` = nothing. */
+export function disclosure(call: LiveCall): string | undefined {
+  const text = call.profile?.disclosure;
+  return text && renderTemplate(text, variables(call)).trim();
+}
+
 /** The transfers of the profile with their announcements filled in. */
 export function transfers(
   call: LiveCall,

@@ -11,6 +11,7 @@ import type { Announcer } from './announcer.ts';
 import type { CallEnding } from './call_ending.ts';
 import type { CallJournal } from './call_journal.ts';
 import type { CallModel } from './realtime_model.ts';
+import type { CallRecording } from './recording.ts';
 
 /** One call while it lives: what its parts share. */
 export interface LiveCall {
@@ -40,6 +41,8 @@ export interface LiveCall {
   session?: voice.AgentSession;
   agent?: voice.Agent;
   announcer?: Announcer;
+  /** Once it is recorded. */
+  recording?: CallRecording;
   answeredAt?: number;
   /** Another process has it: its room and its record are left alone. */
   disowned?: boolean;

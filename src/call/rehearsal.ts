@@ -50,8 +50,9 @@ function rehearseText({ profiles }: Rehearsed): void {
   const variables = templateVariables({ contact, call: { from: NUMBER }, variables: {} });
   toE164(NUMBER, { near: NUMBER });
   draftEvent('call.started', {}, { time: Date.now() });
-  for (const { prompt, firstMessage } of profiles.all) {
-    for (const text of [prompt, firstMessage]) if (text) renderTemplate(text, variables);
+  for (const { prompt, firstMessage, disclosure } of profiles.all) {
+    for (const text of [prompt, firstMessage, disclosure])
+      if (text) renderTemplate(text, variables);
   }
 }
 

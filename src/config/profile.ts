@@ -13,6 +13,10 @@ export interface Profile {
   prompt: string;
   /** `undefined`: the model opens by itself from the prompt; `''`: the caller speaks first. */
   firstMessage: string | undefined;
+  /** Said before anything else, a template; `undefined` = nothing. */
+  disclosure: string | undefined;
+  /** `null`: nothing is recorded. */
+  recording: RecordingRule | null;
   model: string;
   voice: string;
   /** BCP 47. */
@@ -35,6 +39,13 @@ export interface Profile {
   extraction: readonly ExtractionField[];
 }
 
+export interface RecordingRule {
+  /** Only from the moment at which the disclosure has been heard. */
+  afterDisclosure: boolean;
+  /** `undefined`: as long as the call itself. */
+  retainDays: number | undefined;
+}
+
 export interface Transfer {
   /** A `tel:`, `sip:` or `sips:` URI. */
   to: string;
@@ -53,6 +64,8 @@ export function profileFrom(id: string, document: ProfileDocument): Profile {
     numbers: document.numbers.map((number) => toE164(number) ?? number),
     prompt: document.prompt,
     firstMessage: document.first_message,
+    disclosure: document.disclosure,
+    recording: recordingRule(document.recording),
     model: document.model,
     voice: document.voice,
     language: document.language,
@@ -71,4 +84,9 @@ export function profileFrom(id: string, document: ProfileDocument): Profile {
     maxMinutes: document.max_minutes,
     extraction: extractionFields(document.extraction),
   };
+}
+
+function recordingRule(written: ProfileDocument['recording']): RecordingRule | null {
+  if (!written?.enabled) return null;
+  return { afterDisclosure: written.after_disclosure, retainDays: written.retain_days };
 }

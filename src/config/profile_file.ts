@@ -116,6 +116,7 @@ function knownKeys(path: KeyPath): string[] {
   const shape = profileSchema.shape;
   if (path[0] === 'transfers') return Object.keys(shape.transfers.unwrap().valueType.shape);
   if (path[0] === 'context') return Object.keys(shape.context.unwrap().shape);
+  if (path[0] === 'recording') return Object.keys(shape.recording.unwrap().shape);
   if (path[0] === 'silence') return Object.keys(shape.silence.unwrap().shape);
   return Object.keys(shape);
 }
@@ -151,6 +152,7 @@ function checkTemplates(document: ProfileDocument, source: Source, report: Repor
   const templates: [KeyPath, string | undefined][] = [
     [['prompt'], document.prompt],
     [['first_message'], document.first_message],
+    [['disclosure'], document.disclosure],
   ];
   for (const [name, transfer] of Object.entries(document.transfers)) {
     templates.push([['transfers', name, 'say'], transfer.say]);

@@ -13,15 +13,7 @@ export const TOOL_NAMES = [
 export type ToolName = (typeof TOOL_NAMES)[number];
 
 /** Keys of features that are not built yet: a profile that counts on one must not start without it. */
-export const NOT_BUILT_KEYS = [
-  'hooks',
-  'barge_in',
-  'disclosure',
-  'recording',
-  'voicemail',
-  'followups',
-  'rules',
-];
+export const NOT_BUILT_KEYS = ['hooks', 'barge_in', 'voicemail', 'followups', 'rules'];
 
 // A name that the model may say, safe as an object key and in a log.
 const TRANSFER_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
@@ -54,147 +46,194 @@ function isTransferUri(uri: string): boolean {
 
 const seconds = z.number().min(0).max(3_600);
 
+/** A profile that promises callers to be told of the recording must have the words for it. */
+const DISCLOSURE_MISSING =
+  'has nothing to wait for: write the disclosure, or after_disclosure: false';
+
 /**
  * An agent profile as it is written. The descriptions and examples are the reference in
  * docs/configuration.md.
  */
-export const profileSchema = z.strictObject({
-  name: words.meta({ description: 'What people call this agent.', examples: ['Front desk'] }),
-  numbers: z
-    .array(phoneNumber)
-    .default([])
-    .meta({
+export const profileSchema = z
+  .strictObject({
+    name: words.meta({ description: 'What people call this agent.', examples: ['Front desk'] }),
+    numbers: z
+      .array(phoneNumber)
+      .default([])
+      .meta({
+        description:
+          'The dialled numbers that this agent answers. The one profile without any is the default agent and takes all other calls.',
+        examples: [['+15550100000']],
+      }),
+    prompt: words.meta({
+      description: 'The instructions to the model: a template.',
+      examples: ['You are the front desk of Northwind. The caller is {{customerName}}.'],
+    }),
+    first_message: z
+      .string()
+      .optional()
+      .meta({
+        description:
+          'Spoken first: a template. Without the key the model opens by itself from the prompt; with `""` the caller speaks first.',
+        examples: ["Hi {{customerName | default: 'there'}}, this is Northwind."],
+      }),
+    disclosure: words.optional().meta({
       description:
-        'The dialled numbers that this agent answers. The one profile without any is the default agent and takes all other calls.',
-      examples: [['+15550100000']],
+        'Spoken before the first message, whole: the agent listens only when it has been said. A template.',
+      examples: ['This call may be recorded.'],
     }),
-  prompt: words.meta({
-    description: 'The instructions to the model: a template.',
-    examples: ['You are the front desk of Northwind. The caller is {{customerName}}.'],
-  }),
-  first_message: z
-    .string()
-    .optional()
-    .meta({
-      description:
-        'Spoken first: a template. Without the key the model opens by itself from the prompt; with `""` the caller speaks first.',
-      examples: ["Hi {{customerName | default: 'there'}}, this is Northwind."],
-    }),
-  model: words
-    .default('gpt-realtime')
-    .meta({ description: 'The speech model.', examples: ['gpt-realtime'] }),
-  voice: words.default('marin').meta({ description: 'The model’s voice.', examples: ['cedar'] }),
-  language: z
-    .string()
-    .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'must be a language tag such as "en" or "pt-BR"')
-    .default('en')
-    .meta({ description: 'What callers speak: a hint to the transcription.', examples: ['de'] }),
-  tools: z
-    .array(z.enum(TOOL_NAMES))
-    .default([...TOOL_NAMES])
-    .meta({ description: 'What the agent can do.', examples: [['record_intent', 'end_call']] }),
-  lookup: z
-    .enum(['caller', 'any'])
-    .default('caller')
-    .meta({
-      description:
-        'Whom `lookup_crm` may look up: only the caller’s own record, or any number that is asked for. A caller’s number is easily forged: `any` trusts everyone who calls.',
-      examples: ['any'],
-    }),
-  speak_fields: z
-    .array(words)
-    .default(['name'])
-    .meta({
-      description: 'The fields of a contact that `lookup_crm` gives to the model.',
-      examples: [['name', 'accountStatus']],
-    }),
-  transfers: z
-    .record(
-      z.string(),
-      z.strictObject({
-        to: transferTarget.meta({
-          description: 'Where the call goes: a `tel:`, `sip:` or `sips:` URI.',
-          examples: ['tel:+15550100200'],
-        }),
-        say: z
-          .string()
+    recording: z
+      .strictObject({
+        enabled: z
+          .boolean()
+          .default(true)
+          .meta({ description: '`false` records nothing.', examples: [true] }),
+        after_disclosure: z
+          .boolean()
+          .default(true)
+          .meta({
+            description:
+              '`true`: what is said before the `disclosure` has been heard to its end is not recorded, and a call in which it could not be said is not recorded at all. `false`: from the answer on.',
+            examples: [true],
+          }),
+        retain_days: z
+          .number()
+          .min(0.01)
+          .max(36_500)
           .optional()
           .meta({
-            description: 'Spoken before the transfer: a template.',
-            examples: ['I’ll put you through to sales.'],
+            description:
+              'Days after the call at which its recording is deleted (default: with the call, `RETAIN_DAYS`).',
+            examples: [30],
           }),
-      }),
-    )
-    .superRefine((transfers, context) => {
-      for (const name of Object.keys(transfers)) {
-        if (TRANSFER_NAME.test(name)) continue;
-        context.addIssue({
-          code: 'custom',
-          path: [name],
-          message: 'must have a name of small letters, digits, - and _ only',
-        });
-      }
-    })
-    .default({})
-    .meta({
-      description: 'Where `transfer_call` may send a call, by the name that the model uses.',
-    }),
-  context: z
-    .strictObject({
-      budget_ms: z
-        .int()
-        .min(0)
-        .max(60_000)
-        .optional()
-        .meta({
-          description:
-            'Milliseconds that the phone may ring on while the caller is looked up (default: `CONTEXT_BUDGET_MS`).',
-          examples: [2500],
-        }),
-      on_missing: z
-        .enum(['answer', 'reject'])
-        .default('answer')
-        .meta({
-          description:
-            'What happens to a call whose context has not come in time: `answer`, and what comes late is told to the model, or `reject`.',
-          examples: ['reject'],
-        }),
-    })
-    .prefault({})
-    .meta({ description: 'Knowing the caller before answering.' }),
-  silence: z
-    .strictObject({
-      prompt_after_s: seconds.default(20).meta({
+      })
+      .optional()
+      .meta({
         description:
-          'Seconds of silence after which the agent asks whether somebody is there; `0` = never.',
-        examples: [15],
+          'Calls are recorded, the other party on the left channel and the agent on the right. docs/recordings.md says more.',
+        examples: [{ enabled: true, after_disclosure: true, retain_days: 30 }],
       }),
-      hang_up_after_s: seconds.default(60).meta({
-        description: 'Seconds of the same silence after which the call ends; `0` = never.',
-        examples: [45],
+    model: words
+      .default('gpt-realtime')
+      .meta({ description: 'The speech model.', examples: ['gpt-realtime'] }),
+    voice: words.default('marin').meta({ description: 'The model’s voice.', examples: ['cedar'] }),
+    language: z
+      .string()
+      .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'must be a language tag such as "en" or "pt-BR"')
+      .default('en')
+      .meta({ description: 'What callers speak: a hint to the transcription.', examples: ['de'] }),
+    tools: z
+      .array(z.enum(TOOL_NAMES))
+      .default([...TOOL_NAMES])
+      .meta({ description: 'What the agent can do.', examples: [['record_intent', 'end_call']] }),
+    lookup: z
+      .enum(['caller', 'any'])
+      .default('caller')
+      .meta({
+        description:
+          'Whom `lookup_crm` may look up: only the caller’s own record, or any number that is asked for. A caller’s number is easily forged: `any` trusts everyone who calls.',
+        examples: ['any'],
       }),
-    })
-    .refine(
-      ({ prompt_after_s, hang_up_after_s }) =>
-        prompt_after_s === 0 || hang_up_after_s === 0 || hang_up_after_s > prompt_after_s,
-      'must have hang_up_after_s greater than prompt_after_s: both count from the start of the silence',
-    )
-    .prefault({})
-    .meta({ description: 'When nobody says anything.' }),
-  max_minutes: z
-    .number()
-    .min(0.01)
-    .max(1_440)
-    .optional()
-    .meta({
-      description: 'The call ends after this many minutes, if `MAX_CALL_MINUTES` has not ended it.',
-      examples: [30],
+    speak_fields: z
+      .array(words)
+      .default(['name'])
+      .meta({
+        description: 'The fields of a contact that `lookup_crm` gives to the model.',
+        examples: [['name', 'accountStatus']],
+      }),
+    transfers: z
+      .record(
+        z.string(),
+        z.strictObject({
+          to: transferTarget.meta({
+            description: 'Where the call goes: a `tel:`, `sip:` or `sips:` URI.',
+            examples: ['tel:+15550100200'],
+          }),
+          say: z
+            .string()
+            .optional()
+            .meta({
+              description: 'Spoken before the transfer: a template.',
+              examples: ['I’ll put you through to sales.'],
+            }),
+        }),
+      )
+      .superRefine((transfers, context) => {
+        for (const name of Object.keys(transfers)) {
+          if (TRANSFER_NAME.test(name)) continue;
+          context.addIssue({
+            code: 'custom',
+            path: [name],
+            message: 'must have a name of small letters, digits, - and _ only',
+          });
+        }
+      })
+      .default({})
+      .meta({
+        description: 'Where `transfer_call` may send a call, by the name that the model uses.',
+      }),
+    context: z
+      .strictObject({
+        budget_ms: z
+          .int()
+          .min(0)
+          .max(60_000)
+          .optional()
+          .meta({
+            description:
+              'Milliseconds that the phone may ring on while the caller is looked up (default: `CONTEXT_BUDGET_MS`).',
+            examples: [2500],
+          }),
+        on_missing: z
+          .enum(['answer', 'reject'])
+          .default('answer')
+          .meta({
+            description:
+              'What happens to a call whose context has not come in time: `answer`, and what comes late is told to the model, or `reject`.',
+            examples: ['reject'],
+          }),
+      })
+      .prefault({})
+      .meta({ description: 'Knowing the caller before answering.' }),
+    silence: z
+      .strictObject({
+        prompt_after_s: seconds.default(20).meta({
+          description:
+            'Seconds of silence after which the agent asks whether somebody is there; `0` = never.',
+          examples: [15],
+        }),
+        hang_up_after_s: seconds.default(60).meta({
+          description: 'Seconds of the same silence after which the call ends; `0` = never.',
+          examples: [45],
+        }),
+      })
+      .refine(
+        ({ prompt_after_s, hang_up_after_s }) =>
+          prompt_after_s === 0 || hang_up_after_s === 0 || hang_up_after_s > prompt_after_s,
+        'must have hang_up_after_s greater than prompt_after_s: both count from the start of the silence',
+      )
+      .prefault({})
+      .meta({ description: 'When nobody says anything.' }),
+    max_minutes: z
+      .number()
+      .min(0.01)
+      .max(1_440)
+      .optional()
+      .meta({
+        description:
+          'The call ends after this many minutes, if `MAX_CALL_MINUTES` has not ended it.',
+        examples: [30],
+      }),
+    extraction: extractionSchema.default({}).meta({
+      description:
+        'What is read from the transcript after the call, beside `summary`, `interested`, `appointmentDateTimeISO`, `appointmentDurationMinutes` and `contactEmail`: a name and its type, `string`, `number`, `integer`, `boolean`, `datetime`, `email` (with `?`: `null` where the call did not tell), a list of words, or `{type, description}`. docs/after-the-call.md says more.',
+      examples: [{ callBackAt: 'datetime?', plan: ['basic', 'pro'] }],
     }),
-  extraction: extractionSchema.default({}).meta({
-    description:
-      'What is read from the transcript after the call, beside `summary`, `interested`, `appointmentDateTimeISO`, `appointmentDurationMinutes` and `contactEmail`: a name and its type, `string`, `number`, `integer`, `boolean`, `datetime`, `email` (with `?`: `null` where the call did not tell), a list of words, or `{type, description}`. docs/after-the-call.md says more.',
-    examples: [{ callBackAt: 'datetime?', plan: ['basic', 'pro'] }],
-  }),
-});
+  })
+  .refine(
+    ({ disclosure, recording }) =>
+      !recording?.enabled || !recording.after_disclosure || disclosure !== undefined,
+    { path: ['recording', 'after_disclosure'], message: DISCLOSURE_MISSING },
+  );
 
 export type ProfileDocument = z.output<typeof profileSchema>;

@@ -39,6 +39,8 @@ test('a name and a prompt make a profile', async () => {
     numbers: [],
     prompt: 'Be kind.',
     firstMessage: undefined,
+    disclosure: undefined,
+    recording: null,
     model: 'gpt-realtime',
     voice: 'marin',
     language: 'en',
@@ -63,6 +65,25 @@ test('no first message is something else than an empty one', async () => {
   expect((await one(`${MINIMAL}first_message: ""\n`)).firstMessage).toBe('');
   expect(await problemsOf(`${MINIMAL}first_message:\n`)).toEqual([
     'x.yaml:3 first_message: has no value: give it one or remove it',
+  ]);
+});
+
+test('a recording waits for the disclosure, unless the profile says otherwise', async () => {
+  const told = 'disclosure: This call may be recorded.\n';
+  const { disclosure, recording } = await one(`${MINIMAL}${told}recording: {}\n`);
+  expect(disclosure).toBe('This call may be recorded.');
+  expect(recording).toEqual({ afterDisclosure: true, retainDays: undefined });
+  const atOnce = 'recording: { after_disclosure: false, retain_days: 30 }\n';
+  expect((await one(MINIMAL + atOnce)).recording).toEqual({
+    afterDisclosure: false,
+    retainDays: 30,
+  });
+  expect((await one(`${MINIMAL}recording: { enabled: false }\n`)).recording).toBeNull();
+  expect(await problemsOf(`${MINIMAL}recording: { enabled: true }\n`)).toEqual([
+    'x.yaml:3 recording.after_disclosure: has nothing to wait for: write the disclosure, or after_disclosure: false',
+  ]);
+  expect(await problemsOf(`${MINIMAL}${told}recording: { enable: true }\n`)).toEqual([
+    'x.yaml:4 recording.enable: is unknown: did you mean enabled?',
   ]);
 });
 
@@ -162,8 +183,6 @@ max_minutes: 2000
     expect(
       await problemsOf(`${MINIMAL}hooks: { on_call_start: "https://backend.example/start" }
 barge_in: {}
-disclosure: This call may be recorded.
-recording: { enabled: true }
 voicemail: {}
 followups: []
 rules: []
@@ -172,13 +191,11 @@ context: { on_missing: forward, forward_to: sales }
     ).toEqual([
       'x.yaml:3 hooks: is not built yet: remove it',
       'x.yaml:4 barge_in: is not built yet: remove it',
-      'x.yaml:5 disclosure: is not built yet: remove it',
-      'x.yaml:6 recording: is not built yet: remove it',
-      'x.yaml:7 voicemail: is not built yet: remove it',
-      'x.yaml:8 followups: is not built yet: remove it',
-      'x.yaml:9 rules: is not built yet: remove it',
-      'x.yaml:10 context.on_missing: forward is not built yet: write answer or reject',
-      'x.yaml:10 context.forward_to: is not built yet: remove it',
+      'x.yaml:5 voicemail: is not built yet: remove it',
+      'x.yaml:6 followups: is not built yet: remove it',
+      'x.yaml:7 rules: is not built yet: remove it',
+      'x.yaml:8 context.on_missing: forward is not built yet: write answer or reject',
+      'x.yaml:8 context.forward_to: is not built yet: remove it',
     ]);
   });
 

@@ -34,7 +34,7 @@ export function configurationPage(): string {
     ),
     `Not built yet, and refused: ${NOT_BUILT_KEYS.map(code).join(', ')}, \`context.on_missing: forward\`.`,
     '## Templates',
-    '`prompt`, `first_message` and `say` are [Liquid](https://liquidjs.com) templates: `{{customerName}}`, `{% if accountStatus == "active" %}…{% endif %}`, `{{customerName | default: "there"}}`. Syntax and variables are checked at the start; there are no includes. A variable without a value is empty.',
+    '`prompt`, `first_message`, `disclosure` and `say` are [Liquid](https://liquidjs.com) templates: `{{customerName}}`, `{% if accountStatus == "active" %}…{% endif %}`, `{{customerName | default: "there"}}`. Syntax and variables are checked at the start; there are no includes. A variable without a value is empty.',
     table(
       ['variable', 'meaning'],
       Object.entries(TEMPLATE_VARIABLES).map(([name, meaning]) => [code(name), meaning]),

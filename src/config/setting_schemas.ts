@@ -216,3 +216,23 @@ export const portPair = reading((pair) => {
   }
   return { problem: 'must be two ports with a hyphen between them, such as 7881-7882' };
 });
+
+/** Where recordings are kept. */
+export type RecordingsPlace =
+  /** `path` as written. */
+  | { kind: 'folder'; path: string }
+  /** `prefix` without slashes at its ends; may be empty. */
+  | { kind: 's3'; bucket: string; prefix: string };
+
+/** A name of S3's own rules, so that it can stand in a host name. */
+const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+
+export const recordingsPlace = reading<RecordingsPlace>((place) => {
+  const scheme = /^([a-z][a-z\d+.-]*):\/\//i.exec(place)?.[1]?.toLowerCase();
+  if (scheme === undefined) return { value: { kind: 'folder', path: place } };
+  const [bucket = '', ...prefix] = place.slice('s3://'.length).split('/');
+  if (scheme !== 's3' || !BUCKET.test(bucket) || /[?#]/.test(place)) {
+    return { problem: 'must be a folder, or a bucket such as s3://my-bucket/callwire' };
+  }
+  return { value: { kind: 's3', bucket, prefix: prefix.filter(Boolean).join('/') } };
+});

@@ -76,6 +76,7 @@ test('nothing has to be set', () => {
       rtpPorts: { from: 10_000, to: 10_200 },
     },
     workerPort: 0,
+    recordings: { kind: 'folder', path: expect.stringMatching(/\/\.callwire\/recordings$/) },
     retainDays: 90,
     delivery: {
       retryScheduleMs: [

@@ -1,11 +1,11 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CallwireError } from '../errors.ts';
 import type { CallingWindow } from './calling_window.ts';
 import { readDotEnv } from './dot_env.ts';
 import { type LivekitKeys, localLivekitKeys } from './livekit_keys.ts';
 import type { LogLevel } from './log.ts';
 import type { Setting } from './setting.ts';
-import type { SipAddress } from './setting_schemas.ts';
+import type { RecordingsPlace, SipAddress } from './setting_schemas.ts';
 import { SETTINGS, type SettingValues } from './setting_table.ts';
 
 /** Everything the environment decides. Paths are absolute, URLs have no slash at their end. */
@@ -81,6 +81,7 @@ export interface Settings {
   };
   /** 0 = any free one. */
   workerPort: number;
+  recordings: RecordingsPlace;
   /** Days after its end at which a call is removed; 0 = never. */
   retainDays: number;
   delivery: {
@@ -194,6 +195,7 @@ export function loadSettings({
       rtpPorts: values.STACK_RTP_PORTS,
     },
     workerPort: values.WORKER_PORT,
+    recordings: recordingsPlace(values, { cwd, dataDir }),
     retainDays: values.RETAIN_DAYS,
     delivery: {
       retryScheduleMs: values.RETRY_SCHEDULE,
@@ -347,6 +349,14 @@ function defaultEndpoint(
   if (values.WEBHOOK_URL) return { url: values.WEBHOOK_URL, perEvent: false, secret };
   if (crmAdapter === 'http') return { url: `${values.CRM_URL}/webhooks`, perEvent: true, secret };
   return null;
+}
+
+function recordingsPlace(
+  { RECORDINGS_URL: place }: SettingValues,
+  { cwd, dataDir }: { cwd: string; dataDir: string },
+): RecordingsPlace {
+  if (place === undefined) return { kind: 'folder', path: join(dataDir, 'recordings') };
+  return place.kind === 'folder' ? { kind: 'folder', path: resolve(cwd, place.path) } : place;
 }
 
 function outboundTrunk(values: SettingValues): Settings['sip']['outbound'] {

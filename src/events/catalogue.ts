@@ -35,7 +35,10 @@ const madeContactId = z
   .describe('In place of the common field where the write made the contact.');
 const endpointId = z.string().describe('The endpoint, `whe_…`; `whe_default:…` names one path.');
 const recording = {
-  recording_url: z.string().nullable().describe('Where the recording is; `null` without one.'),
+  recording_url: z
+    .string()
+    .nullable()
+    .describe('Where the recording is; `null` where there is none by now.'),
   recording_expires_at: z.string().nullable().describe('Until when the URL works, ISO 8601.'),
 };
 
@@ -260,17 +263,17 @@ export const EVENTS = {
   }),
   'call.recording_ready': defineEvent({
     meaning: 'The recording can be fetched.',
-    when: 'It has been stored completely; usually after `call.ended`.',
+    when: 'It has been stored completely, after `call.ended`.',
     counter: 'call',
-    status: 'reserved',
+    status: 'emitted',
     data: z.object({
-      recording_url: z.string().describe('Where the recording is.'),
-      recording_expires_at: z.string().describe('Until when the URL works, ISO 8601.'),
+      recording_url: z.string().describe('Where the recording is; the API has a fresh URL.'),
+      recording_expires_at: z.string().describe('Until when this URL works, ISO 8601.'),
       duration_seconds: z.number().nonnegative().describe('Length of the recording.'),
     }),
     derived: [],
     example: {
-      recording_url: 'https://recordings.example/call.ogg',
+      recording_url: 'https://recordings.example/call.wav',
       recording_expires_at: '2026-03-01T10:17:10.000Z',
       duration_seconds: 128,
     },

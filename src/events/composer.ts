@@ -5,6 +5,7 @@ import { EVENTS, isEventType } from './catalogue.ts';
 import { completionJob } from './completion_job.ts';
 import { derivesFromHistory } from './derived_data.ts';
 import { composeEvent, redactedBody } from './envelope.ts';
+import { recordingJob } from './recording_job.ts';
 
 /** Whether `*` and the default endpoint take a type; transcripts have to be named. */
 export function isForEverybody(type: string): boolean {
@@ -44,8 +45,8 @@ export function createEventComposer(prices?: PriceTable): EventComposer {
 
     jobsFor({ draft, call, history }) {
       if (draft.type !== 'call.ended') return [];
-      const activity = callActivityJob(call, history);
-      return [...(activity === null ? [] : [activity]), completionJob(call)];
+      const jobs = [callActivityJob(call, history), recordingJob(call, history)];
+      return [...jobs.filter((job) => job !== null), completionJob(call)];
     },
   };
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { logger } from '../config/log.ts';
 import { DAY_MS } from '../durations.ts';
 import type { Store } from '../store/store.ts';
+import { ClockJump, type Clocks } from './clock_jump.ts';
 
 const EVERY_MS = 3_600_000;
 /**
@@ -11,10 +12,8 @@ const EVERY_MS = 3_600_000;
  */
 const ROWS_A_STEP = 500;
 const PAUSE_MS = 50;
-/** Further ahead of the time that has passed, the clock has been set. */
-const JUMP_MS = 600_000;
 
-export interface PrunerOptions {
+export interface PrunerOptions extends Clocks {
   store: Pick<Store, 'prune'>;
   /** 0 = nothing is ever removed. */
   retainDays: number;
@@ -22,10 +21,6 @@ export interface PrunerOptions {
   everyMs?: number;
   /** Between two steps. (Default: 50 ms) */
   pauseMs?: number;
-  /** The wall clock, milliseconds. (Default: `Date.now`) */
-  clock?: () => number;
-  /** A clock that nobody sets, milliseconds. (Default: `performance.now`) */
-  steadyClock?: () => number;
 }
 
 /**
@@ -47,10 +42,11 @@ export class Pruner {
   readonly #log = logger('retention');
   readonly #closing = new AbortController();
   #running: Promise<void> = Promise.resolve();
-  #last: { wall: number; steady: number } | null = null;
+  readonly #clock: ClockJump;
 
   constructor(options: PrunerOptions) {
     this.#options = options;
+    this.#clock = new ClockJump(options);
   }
 
   start(): void {
@@ -73,8 +69,8 @@ export class Pruner {
   }
 
   async #round(): Promise<void> {
-    const now = this.#options.clock?.() ?? Date.now();
-    if (this.#hasJumped(now)) {
+    const { now, jumped } = this.#clock.look();
+    if (jumped) {
       this.#log.warn('the clock has jumped ahead: nothing is removed until the next round');
       return;
     }
@@ -100,13 +96,6 @@ export class Pruner {
       await this.#pause(this.#options.pauseMs ?? PAUSE_MS);
     }
     return total;
-  }
-
-  #hasJumped(wall: number): boolean {
-    const steady = this.#options.steadyClock?.() ?? performance.now();
-    const last = this.#last;
-    this.#last = { wall, steady };
-    return last !== null && wall - last.wall > steady - last.steady + JUMP_MS;
   }
 
   async #pause(ms: number): Promise<void> {

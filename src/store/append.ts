@@ -145,7 +145,12 @@ class BatchWriter {
       await this.#addJob(job, entry.callId);
     }
     if (entry.suppressions) await importSuppressions(this.#trx, entry.suppressions);
-    if (entry.recording && !redacted) await insertRecording(this.#trx, entry.recording);
+    if (entry.recording) {
+      // The call was redacted while its recording was being stored: the bytes are there, and go.
+      const { recording } = entry;
+      const soon = { ...recording, deleteAfter: this.#now };
+      await insertRecording(this.#trx, redacted ? soon : recording);
+    }
     return APPENDED;
   }
 

@@ -3,7 +3,8 @@ import type { Tables } from './schema.ts';
 
 /*
  * What nobody will do any more, and nobody is told of: deliveries to an endpoint that was deleted,
- * and everything that waits of a call that was redacted. They end as `exhausted` with a reason for
+ * and everything that waits of a call that was redacted. (But not its recording: the job finds its
+ * body gone, and deletes the file.) They end as `exhausted` with a reason for
  * `last_error`; a result that is still under way finds its job ended, and counts nothing.
  */
 
@@ -30,7 +31,7 @@ export async function giveUpTarget(
 export async function giveUpCall(trx: Transaction<Tables>, callId: string): Promise<void> {
   await sql`
     update jobs set ${ended('redacted')}
-      where call_id = ${callId} and state = 'waiting'
+      where call_id = ${callId} and state = 'waiting' and kind <> 'recording'
   `.execute(trx);
 }
 

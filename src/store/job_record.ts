@@ -2,9 +2,10 @@
  * - `webhook`    an event to an endpoint
  * - `crm_write`  a note or an activity to the CRM
  * - `dial`       an outbound call is handed to a call process when its time has come
+ * - `recording`  the file of a recorded call is put where recordings are kept
  * - `completion` what is said of a call after it: extraction, outcome, `call.completed`
  */
-export type JobKind = DeliveryKind | 'dial' | 'completion';
+export type JobKind = DeliveryKind | 'dial' | 'recording' | 'completion';
 
 /** What goes to somebody else's system: shown as a delivery, and replayed. Dialling never is. */
 export const DELIVERY_KINDS = ['webhook', 'crm_write'] as const;

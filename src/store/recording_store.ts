@@ -3,7 +3,7 @@ export interface RecordingRecord {
   callId: string;
   /** `deleted`: its bytes are gone, that there was one is remembered. */
   state: 'stored' | 'deleted';
-  /** Where the bytes are: a path below RECORDINGS_URL's folder, or a key in its bucket. */
+  /** Where the bytes are: a file in RECORDINGS_URL's folder, or `s3://bucket/key`. */
   location: string;
   contentType: string;
   bytes: number;

@@ -10,7 +10,8 @@ import type { ApiApp } from '../api_app.ts';
 import { ApiError, invalidField, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
 import { MAX_CALL_BODY_BYTES } from '../json_body.ts';
-import { ShownCall, shownCall } from '../shown_call.ts';
+import { readCall } from '../read_call.ts';
+import { ShownCall } from '../shown_call.ts';
 import { ErrorAnswer, IdParams, Time, text } from '../wire.ts';
 
 const MAX_VARIABLES = 100;
@@ -62,16 +63,12 @@ const NewCall = z.object({
 const Headers = z.object({ 'idempotency-key': z.string().trim().max(255).optional() });
 
 /** To place calls, and to end them. */
-export function callRequestRoutes(
-  app: ApiApp,
-  { store, agents, outbound, endCall }: ApiOptions,
-): void {
+export function callRequestRoutes(app: ApiApp, options: ApiOptions): void {
+  const { agents, outbound, endCall } = options;
   const config = { access: 'calls:write' } as const;
   const tags = ['Calls'];
   const CallAnswer = z.object({ call: ShownCall });
-  const shown = async (call: CallRecord) => ({
-    call: shownCall(call, await store.listCallEvents(call.id)),
-  });
+  const shown = async (call: CallRecord) => ({ call: await readCall(options, call) });
 
   app.post(
     '/calls',

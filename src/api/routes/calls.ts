@@ -1,19 +1,18 @@
 import { z } from 'zod';
-import type { CallRecord } from '../../store/store.ts';
 import type { ApiApp } from '../api_app.ts';
 import { ApiError, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
 import { NextCursor, PageQuery, readPage } from '../page.ts';
-import { ShownCall, shownCall } from '../shown_call.ts';
+import { readCall } from '../read_call.ts';
+import { ShownCall } from '../shown_call.ts';
 import { ShownEvent, shownEvent } from '../shown_event.ts';
 import { ErrorAnswer, IdParams, NoContent } from '../wire.ts';
 
 /** What there is to read of calls. */
-export function callRoutes(app: ApiApp, { store }: ApiOptions): void {
+export function callRoutes(app: ApiApp, options: ApiOptions): void {
+  const { store, recordings } = options;
   const config = { access: 'calls:read' } as const;
   const tags = ['Calls'];
-  const withEvents = async (call: CallRecord) =>
-    shownCall(call, await store.listCallEvents(call.id));
 
   app.get(
     '/calls',
@@ -32,7 +31,7 @@ export function callRoutes(app: ApiApp, { store }: ApiOptions): void {
     },
     async ({ query }) => {
       const { items, nextCursor } = await readPage(query, (page) => store.listCalls(page));
-      return { calls: await Promise.all(items.map(withEvents)), nextCursor };
+      return { calls: await Promise.all(items.map((call) => readCall(options, call))), nextCursor };
     },
   );
 
@@ -52,7 +51,7 @@ export function callRoutes(app: ApiApp, { store }: ApiOptions): void {
     async ({ params }) => {
       const call = await store.getCall(params.id);
       if (!call) throw notFound('call');
-      return { call: await withEvents(call) };
+      return { call: await readCall(options, call) };
     },
   );
 
@@ -91,7 +90,7 @@ export function callRoutes(app: ApiApp, { store }: ApiOptions): void {
         operationId: 'deleteCallContent',
         summary: 'Delete what a call holds of people',
         description:
-          'For good: numbers, contact, metadata, transcript, the bodies of its events. Their ids, types, sequences and times stay. What still waits to be delivered is not sent any more, and a replay is answered with 410 `redacted`. Only for a call that has ended (409 `call_not_ended`).',
+          'For good: numbers, contact, metadata, transcript, recording, the bodies of its events. Their ids, types, sequences and times stay. What still waits to be delivered is not sent any more, and a replay is answered with 410 `redacted`. Only for a call that has ended (409 `call_not_ended`).',
         tags,
         params: IdParams,
         response: { 204: NoContent, default: ErrorAnswer },
@@ -102,6 +101,8 @@ export function callRoutes(app: ApiApp, { store }: ApiOptions): void {
         if (!(await store.getCall(params.id))) throw notFound('call');
         throw new ApiError('call_not_ended', 'The call goes on: its content is still being made.');
       }
+      // Its URL answers 410 from here on; bytes that cannot be deleted now are tried again.
+      await recordings.deleter.deleteNow(params.id);
       return reply.code(204).send(null);
     },
   );

@@ -8,6 +8,7 @@ import { onTestFinished } from 'vitest';
 import { createSecretBox, type SecretBox } from '../../config/secret_box.ts';
 import { CallwireError } from '../../errors.ts';
 import { eventComposer } from '../../events/composer.ts';
+import { createRecordings } from '../../recording/recordings.ts';
 import type { ApiScope } from '../../store/endpoint_store.ts';
 import { openSqliteStore } from '../../store/sqlite_store.ts';
 import type { Store } from '../../store/store.ts';
@@ -52,7 +53,15 @@ export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<Test
     composer: eventComposer,
     defaultEndpoint: { perEvent: false },
   });
-  const secrets = createSecretBox({ current: randomBytes(32), previous: [] });
+  const keys = { current: randomBytes(32), previous: [] };
+  const secrets = createSecretBox(keys);
+  const recordings = await createRecordings({
+    place: { kind: 'folder', path: join(dataDir, 'recordings') },
+    dataDir,
+    keys,
+    store,
+    baseUrl: () => 'http://api.example',
+  });
   const logged: string[] = [];
   const noticed: RoomNotice[] = [];
   const options: ApiOptions = {
@@ -61,6 +70,7 @@ export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<Test
     agents: [AGENT],
     outbound: null,
     endCall: (id) => store.getCall(id),
+    recordings,
     checkUrl: ({ hostname }) => {
       if (!hostname.endsWith('.private')) return;
       throw new CallwireError('DELIVERY_ADDRESS_REFUSED', 'The host is a private address.');

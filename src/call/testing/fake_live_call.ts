@@ -59,6 +59,8 @@ export const PROFILE: Profile = {
   numbers: [],
   prompt: 'The caller is {{customerName}}.',
   firstMessage: undefined,
+  disclosure: undefined,
+  recording: null,
   model: 'gpt-realtime',
   voice: 'marin',
   language: 'en',

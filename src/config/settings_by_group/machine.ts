@@ -11,6 +11,14 @@ export const MACHINE_SETTINGS = {
     default: '.callwire',
     example: '/var/lib/callwire',
   }),
+  RECORDINGS_URL: setting({
+    group: 'Storage and logs',
+    meaning:
+      'Where recordings are kept: a folder, or `s3://bucket/prefix`. For S3 the usual variables of AWS count (`AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL_S3` for others that speak its protocol, …). docs/recordings.md says more.',
+    schema: read.recordingsPlace,
+    defaultMeaning: '`recordings` in `DATA_DIR`',
+    example: 's3://my-bucket/callwire',
+  }),
   RETAIN_DAYS: setting({
     group: 'Storage and logs',
     meaning:

@@ -1,0 +1,47 @@
+import { CallRecorder } from '../recording/call_recorder.ts';
+import { RecordingFile } from '../recording/recording_file.ts';
+import { unfinishedPath } from '../recording/unfinished.ts';
+import type { LiveCall } from './live_call.ts';
+
+/** The recording of a call, from the moment at which it shall begin. */
+export interface CallRecording {
+  /** Ends it; resolves when all of it is on the disk. Never rejects. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Begins to record where the profile wants it. Returns at once: neither a greeting nor an end waits
+ * for a disk. Without its file, or without the ledger knowing of it, nothing is recorded, and the call
+ * goes on.
+ */
+export function beginRecording(call: LiveCall): void {
+  if (!call.profile?.recording || call.recording || call.ending.signal.aborted) return;
+  const begun = begin(call).catch((error: unknown) => {
+    tellBroken(call, error);
+    return null;
+  });
+  call.recording = { stop: async () => (await begun)?.stop() };
+}
+
+async function begin(call: LiveCall): Promise<CallRecorder> {
+  const { id, job, caller, profile, settings, journal, log } = call;
+  if (!caller) throw new Error('nobody is there to be recorded');
+  const onBroken = (error: unknown) => tellBroken(call, error);
+  // The file before the fact: what the ledger knows of can be found, also by the next process.
+  const file = await RecordingFile.open(unfinishedPath(settings.dataDir, id), { onBroken });
+  try {
+    await journal.recording(profile?.recording?.retainDays ?? null);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  log.info('recording');
+  return new CallRecorder({ room: job.room, identity: caller.identity, file, log });
+}
+
+function tellBroken({ journal, log }: LiveCall, error: unknown): void {
+  log.error({ err: error }, 'the recording ends here, the call goes on');
+  journal
+    .error('recording_stopped', 'the recording ended before the call did')
+    .catch(() => undefined);
+}

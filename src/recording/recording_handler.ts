@@ -1,0 +1,223 @@
+import { open, stat, unlink } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import type { AttemptOutcome, JobHandler } from '../delivery/job_handler.ts';
+import { createRetrySchedule } from '../delivery/retry_schedule.ts';
+import { draftEvent } from '../events/catalogue.ts';
+import { type RecordingBody, recordingBody } from '../events/recording_job.ts';
+import type { RecordingRecord } from '../store/recording_store.ts';
+import type { Append, AttemptRecord, ClaimedJob } from '../store/store.ts';
+import type { RecordingLink, RecordingLinks } from './recording_links.ts';
+import type { RecordingStorage } from './recording_storage.ts';
+import { recordingName, unfinishedPath } from './unfinished.ts';
+import { CONTENT_TYPE, soundMs, WAV_HEADER_BYTES, wavHeader } from './wav.ts';
+
+/*
+ * From `call.ended` to `call.recording_ready`
+ * ===========================================
+ *
+ *   job made in the append of call.ended, where the call was recorded
+ *     │
+ *     └─ attempt ─┬─ call redacted, its time over, or nothing in it ─▶ file removed, DONE, silent
+ *          ▲      ├─ header corrected by the length, file moved ─────▶ DONE, with the row and the event
+ *          │      ├─ still on its way: a long upload ────────────────▶ looked at again, counts nothing
+ *          │      ├─ no file here: another machine has it ───────────▶ the same, for a day
+ *          │      └─ the storage failed ─┐
+ *          └──── 2 s … 30 min, 30 days ──┘
+ *
+ * A call process that was killed has left its file without an end: it is stored like any other, only
+ * shorter. DONE, row and event are one transaction. Whoever dies between the move and that finds the
+ * file gone and its place taken, and goes on from there.
+ */
+
+const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
+const STEPS_MS = [
+  ...[2_000, 10_000, 30_000, 2 * MINUTE_MS, 10 * MINUTE_MS],
+  ...Array<number>(30 * 48).fill(30 * MINUTE_MS),
+];
+
+/** The loop ends an attempt after 29 s; a storing that takes longer goes on behind it. */
+const ATTEMPT_LIMIT_MS = 15_000;
+/** A gigabyte at 3 Mbit/s. */
+const STORING_LIMIT_MS = 3_600_000;
+const ELSEWHERE_PAUSE_MS = 30_000;
+const ELSEWHERE_LIMIT_MS = DAY_MS;
+
+export interface RecordingHandlerOptions {
+  dataDir: string;
+  storage: RecordingStorage;
+  links: Pick<RecordingLinks, 'to'>;
+  log: Logger;
+  /** Milliseconds. (Default: `Date.now`) */
+  clock?: () => number;
+  /** (Default: 15 s) */
+  attemptLimitMs?: number;
+}
+
+type Stored = Pick<RecordingRecord, 'location' | 'bytes' | 'durationMs'>;
+type Finding = Stored | 'nothing' | 'elsewhere';
+
+/** Puts the recordings of ended calls where they are kept, and says so. */
+export class RecordingHandler implements JobHandler {
+  readonly kind = 'recording';
+  readonly schedule = createRetrySchedule({ steps: STEPS_MS });
+  /** Uploads share one line, and the worker has calls to answer. */
+  readonly lanes = 2;
+  readonly #options: RecordingHandlerOptions;
+  readonly #clock: () => number;
+  readonly #closing = new AbortController();
+  readonly #storing = new Map<string, Promise<Finding>>();
+
+  constructor(options: RecordingHandlerOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? Date.now;
+  }
+
+  async attempt(job: ClaimedJob, signal: AbortSignal): Promise<AttemptOutcome> {
+    const at = this.#clock();
+    const started = performance.now();
+    const record = (error: string | null): AttemptRecord => ({
+      at,
+      durationMs: Math.round(performance.now() - started),
+      status: null,
+      error,
+      response: null,
+    });
+    const body = recordingBody.safeParse(job.body).data;
+    if (job.callId === null) return { attempt: record('no_call'), verdict: { kind: 'final' } };
+    try {
+      const found = await this.#within(this.#find(job.callId, body), signal);
+      if (found === 'under way') {
+        return { attempt: record(null), verdict: { kind: 'hold', untilMs: at } };
+      }
+      if (found === 'elsewhere') {
+        if (at < (body?.endedAt ?? 0) + ELSEWHERE_LIMIT_MS) {
+          const verdict = { kind: 'hold', untilMs: at + ELSEWHERE_PAUSE_MS } as const;
+          return { attempt: record('no_file'), verdict };
+        }
+        this.#options.log.error({ call: job.callId }, 'a recording is lost: nobody has its file');
+        return { attempt: record('no_file'), verdict: { kind: 'final' } };
+      }
+      if (found === 'nothing') return { attempt: record(null), verdict: { kind: 'success' } };
+      const link = await this.#options.links.to({ callId: job.callId, location: found.location });
+      const detail = { stored: found, link };
+      return { attempt: record(null), verdict: { kind: 'success', detail } };
+    } catch (error) {
+      if (signal.aborted || this.#closing.signal.aborted) {
+        return { attempt: record('aborted'), verdict: { kind: 'hold', untilMs: at } };
+      }
+      this.#options.log.error(
+        { err: error, call: job.callId, attempt: job.attempt },
+        'a recording could not be stored, it stays in DATA_DIR and is tried again',
+      );
+      return { attempt: record('storage'), verdict: { kind: 'retry' } };
+    }
+  }
+
+  result(job: ClaimedJob, { verdict }: AttemptOutcome, end: 'done' | 'exhausted'): Append | null {
+    const { callId } = job;
+    const body = recordingBody.safeParse(job.body).data;
+    const detail = verdict.kind === 'success' ? verdict.detail : undefined;
+    if (callId === null || end !== 'done' || !body || !detail) return null;
+    const { stored, link } = detail as { stored: Stored; link: RecordingLink };
+    const time = this.#clock();
+    const ready = {
+      recording_url: link.url,
+      recording_expires_at: new Date(link.expiresAt).toISOString(),
+      duration_seconds: Math.round(stored.durationMs) / 1_000,
+    };
+    this.#options.log.info(
+      { call: callId, bytes: stored.bytes, seconds: ready.duration_seconds },
+      'recording stored',
+    );
+    return {
+      callId,
+      events: [draftEvent('call.recording_ready', ready, { id: body.eventId, time })],
+      recording: {
+        callId,
+        state: 'stored',
+        ...stored,
+        contentType: CONTENT_TYPE,
+        startedAt: body.startedAt,
+        deleteAfter: deleteAfter(body),
+        createdAt: time,
+      },
+    };
+  }
+
+  /** Ends what is under way; the jobs find the files at the next start. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.allSettled(this.#storing.values());
+  }
+
+  /** One at a time for each call, however many attempts ask. */
+  #find(callId: string, body: RecordingBody | undefined): Promise<Finding> {
+    const known = this.#storing.get(callId);
+    if (known) return known;
+    const storing = this.#store(callId, body).finally(() => this.#storing.delete(callId));
+    this.#storing.set(callId, storing);
+    return storing;
+  }
+
+  async #store(callId: string, body: RecordingBody | undefined): Promise<Finding> {
+    const { dataDir, storage } = this.#options;
+    const limit = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(STORING_LIMIT_MS)]);
+    const path = unfinishedPath(dataDir, callId);
+    const name = recordingName(callId);
+    const location = storage.locationOf(name);
+    const size = await sizeOf(path);
+    const overdue = body && (deleteAfter(body) ?? Number.POSITIVE_INFINITY) <= this.#clock();
+    if (!body || overdue || (size !== null && soundMs(size) === 0)) {
+      if (size !== null) await unlink(path);
+      return 'nothing';
+    }
+    if (size !== null) {
+      await correctHeader(path, size);
+      await storage.keep(name, path, limit);
+    }
+    const bytes = size ?? (await storage.sizeOf(location, limit));
+    return bytes === null ? 'elsewhere' : { location, bytes, durationMs: soundMs(bytes) };
+  }
+
+  async #within(work: Promise<Finding>, signal: AbortSignal): Promise<Finding | 'under way'> {
+    // It may fail when nobody looks; the next attempt is told.
+    work.catch(() => undefined);
+    const pause = Promise.withResolvers<'under way'>();
+    const timer = setTimeout(
+      () => pause.resolve('under way'),
+      this.#options.attemptLimitMs ?? ATTEMPT_LIMIT_MS,
+    );
+    const leave = () => pause.reject(signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      signal.throwIfAborted();
+      return await Promise.race([work, pause.promise]);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', leave);
+    }
+  }
+}
+
+function deleteAfter({ endedAt, retainDays }: RecordingBody): number | null {
+  return retainDays === null ? null : endedAt + retainDays * DAY_MS;
+}
+
+async function sizeOf(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+async function correctHeader(path: string, size: number): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.write(wavHeader(size), 0, WAV_HEADER_BYTES, 0);
+  } finally {
+    await handle.close();
+  }
+}
