@@ -16,9 +16,13 @@ export interface S3StorageOptions {
   bucket: string;
   /** Without slashes at its ends; may be empty. */
   prefix: string;
-  env?: NodeJS.ProcessEnv;
+  /** Milliseconds. (Default: `Date.now`) */
   clock?: () => number;
 }
+
+const silent = () => undefined;
+/** Without one it writes to the console what whoever calls it is told by an error. */
+const NO_LOG = { trace: silent, debug: silent, info: silent, warn: silent, error: silent };
 
 /** Where AWS has no region configured, and other servers want none. */
 const ANY_REGION = 'us-east-1';
@@ -36,15 +40,15 @@ export class S3Storage implements RecordingStorage {
   constructor(options: S3StorageOptions) {
     this.#options = options;
     this.#clock = options.clock ?? Date.now;
-    const { env = process.env } = options;
-    const ownServer = env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL;
+    const ownServer = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
     this.#client = new S3Client({
-      region: env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? ANY_REGION,
+      region: process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? ANY_REGION,
       // A bucket is a host name at AWS; servers of one's own have no names for their buckets.
       ...(ownServer && { endpoint: ownServer, forcePathStyle: true }),
       // The newer checksums travel in a way that not every other server understands.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
+      logger: NO_LOG,
     });
   }
 
