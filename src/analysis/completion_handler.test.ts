@@ -107,6 +107,23 @@ function situation({ call, events = TALK, model = EXTRACTED, now = ENDED_AT, ...
 }
 
 describe('call.completed', () => {
+  it('says where the recording is, where there is one by then', async () => {
+    const link = { url: 'https://recordings.example/1', expiresAt: ENDED_AT + 900_000 };
+    const recordings = { soon: () => Promise.resolve(link) };
+    expect((await situation({ recordings }).completed()).data).toMatchObject({
+      outcome: 'INTERESTED',
+      recording_url: link.url,
+      recording_expires_at: new Date(link.expiresAt).toISOString(),
+    });
+    const none = { recording_url: null, recording_expires_at: null };
+    const unanswered = { answeredAt: null };
+    expect((await situation({ recordings, call: unanswered }).completed()).data).toMatchObject(
+      none,
+    );
+    const broken = { soon: () => Promise.reject(new Error('no bucket')) };
+    expect((await situation({ recordings: broken }).completed()).data).toMatchObject(none);
+  });
+
   it('has what the model has read, under an id that follows from the call', async () => {
     const { completed, asked } = situation({});
     const { append, attempt } = await completed();

@@ -433,3 +433,32 @@ describe('the outbound trunk', () => {
     );
   });
 });
+
+describe('RECORDINGS_URL', () => {
+  test('is a folder, or a bucket with a prefix', () => {
+    const place = (text: string) => load({ RECORDINGS_URL: text }).recordings;
+    expect(place('/var/recordings')).toEqual({ kind: 'folder', path: '/var/recordings' });
+    expect(place('sound')).toEqual({
+      kind: 'folder',
+      path: expect.stringMatching(/^\/.*\/sound$/),
+    });
+    expect(place('s3://my-bucket')).toEqual({ kind: 's3', bucket: 'my-bucket', prefix: '' });
+    expect(place('s3://my-bucket/calls/of/2026/')).toEqual({
+      kind: 's3',
+      bucket: 'my-bucket',
+      prefix: 'calls/of/2026',
+    });
+  });
+
+  test.each([
+    'https://my-bucket.s3.amazonaws.com',
+    's3://',
+    's3://My_Bucket',
+    's3://bucket/x?y=1',
+    'gs://bucket',
+  ])('%s is neither', (text) => {
+    expect(refusal({ RECORDINGS_URL: text }).message).toContain(
+      'RECORDINGS_URL must be a folder, or a bucket such as s3://my-bucket/callwire',
+    );
+  });
+});

@@ -59,6 +59,20 @@ export function retentionConformance(t: StoreUnderTest): void {
       expect(due.map((recording) => recording.callId)).toEqual([callId]);
     });
 
+    it('has its recording deleted also where it is still being stored', async () => {
+      const callId = await endedCall();
+      const body = { startedAt: 1 };
+      const job = { id: 'job_rec', kind: 'recording' as const, target: 'recordings', body };
+      await t.append({ callId, jobs: [job] });
+      await t.store.redactCall(callId);
+      const [left, ...more] = await t.claimAll();
+      expect([left, more]).toEqual([expect.objectContaining({ id: 'job_rec', body: {} }), []]);
+      const append = { callId, recording: recordingOf(callId, { deleteAfter: null }) };
+      await t.store.settleJobs([{ ...settlement(left!, { state: 'done' }), append }]);
+      const due = await t.store.recordingsToDelete({ now: t.now, limit: 9 });
+      expect(due.map((recording) => recording.callId)).toEqual([callId]);
+    });
+
     it('sends nothing more, and refuses a replay', async () => {
       const callId = await endedCall();
       const [late] = await t.claimAll(1);
