@@ -28,7 +28,13 @@ export async function startHttpApi(
   },
 ): Promise<RunningApi | null> {
   const { enabled, ...server } = settings.server;
-  if (!enabled) return null;
+  if (!enabled) {
+    const recorded = parts.profiles.all.some(({ recording }) => recording !== null);
+    if (recorded && settings.recordings.kind === 'folder') {
+      log.warn('SERVER=off: recordings are kept, and nobody serves their URLs');
+    }
+    return null;
+  }
   const { store, secrets, metrics, writeFailure, outbound, recordings } = parts.record;
   const trunk = settings.sip.outbound;
   const api = await startApi({

@@ -11,7 +11,6 @@ import type { Announcer } from './announcer.ts';
 import type { CallEnding } from './call_ending.ts';
 import type { CallJournal } from './call_journal.ts';
 import type { CallModel } from './realtime_model.ts';
-import type { CallRecording } from './recording.ts';
 
 /** One call while it lives: what its parts share. */
 export interface LiveCall {
@@ -41,8 +40,8 @@ export interface LiveCall {
   session?: voice.AgentSession;
   agent?: voice.Agent;
   announcer?: Announcer;
-  /** Once it is recorded. */
-  recording?: CallRecording;
+  /** Once it is recorded; `stop` ends that, resolves when all of it is on the disk, never rejects. */
+  recording?: { stop(): Promise<void> };
   answeredAt?: number;
   /** Another process has it: its room and its record are left alone. */
   disowned?: boolean;

@@ -3,12 +3,6 @@ import { RecordingFile } from '../recording/recording_file.ts';
 import { unfinishedPath } from '../recording/unfinished.ts';
 import type { LiveCall } from './live_call.ts';
 
-/** The recording of a call, from the moment at which it shall begin. */
-export interface CallRecording {
-  /** Ends it; resolves when all of it is on the disk. Never rejects. */
-  stop(): Promise<void>;
-}
-
 /**
  * Begins to record where the profile wants it. Returns at once: neither a greeting nor an end waits
  * for a disk. Without its file, or without the ledger knowing of it, nothing is recorded, and the call
