@@ -114,6 +114,7 @@ export async function startRecord(
   const { server } = settings;
   const recordings = await createRecordings({
     place: settings.recordings,
+    egress: settings.recordingEngine === 'egress' ? settings.livekit : null,
     dataDir,
     keys,
     store,

@@ -1,14 +1,14 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { Installation } from '../sim/installation/installation.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../sim/installation/wait_for.ts';
 import { tones } from '../sim/phone/audio_analysis.ts';
 import { tone } from '../sim/phone/speech.ts';
 import { END_HZ, START_HZ } from '../sim/realtime/voice.ts';
 import { ENCRYPTION_KEY_FILE } from '../src/config/encryption_key.ts';
 import { createUrlSigner } from '../src/recording/url_signer.ts';
-import { Caller, freshLine } from './caller.ts';
+import { Caller } from './caller.ts';
+import { sharedInstallation } from './shared_installation.ts';
 import { type WholeRecord, wholeRecord } from './whole_record.ts';
 
 const TOLD = '+15550107110';
@@ -56,33 +56,25 @@ async function fetchRecording(url: string): Promise<{ left: Heard; right: Heard;
 }
 
 describe('a recorded call', () => {
-  let installation: Installation;
-  beforeAll(async () => {
-    installation = await Installation.start({
-      stack: inject('stack'),
-      number: TOLD,
-      moreNumbers: [FROM_THE_ANSWER],
-      profiles: {
-        'told.yaml': `name: Tells first
+  const installation = sharedInstallation({
+    number: TOLD,
+    moreNumbers: [FROM_THE_ANSWER],
+    profiles: {
+      'told.yaml': `name: Tells first
 prompt: Help.
 first_message: "Hello."
 disclosure: ${DISCLOSURE}
 recording: { enabled: true, after_disclosure: true, retain_days: 30 }
 ${SILENCE}`,
-        'at-once.yaml': `name: Records from the answer
+      'at-once.yaml': `name: Records from the answer
 numbers: ["${FROM_THE_ANSWER}"]
 prompt: Help.
 first_message: "Hello."
 recording: { after_disclosure: false }
 ${SILENCE}`,
-      },
-    });
+    },
   });
-  beforeEach(async () => {
-    await freshLine(installation);
-    installation.model?.setScenario(SCENARIO);
-  });
-  afterAll(() => installation?.stop());
+  beforeEach(() => installation.model?.setScenario(SCENARIO));
 
   async function shown(callId: string) {
     return (await installation.request('GET', `/v1/calls/${callId}`)).body.call;

@@ -81,10 +81,10 @@ export class CallJournal {
     return this.#append({ events: [draftEvent('call.error', { code, message })] });
   }
 
-  /** Its file is there, and sound comes next. */
-  recording(retainDays: number | null): Promise<void> {
+  /** What is named is there, and sound comes next. */
+  recording(fact: Omit<RecordingFact, 'startedAt'>): Promise<void> {
     const time = Date.now();
-    const data = { startedAt: time, retainDays } satisfies RecordingFact;
+    const data = { startedAt: time, ...fact } satisfies RecordingFact;
     return this.#append({ facts: [{ id: newId('fct'), kind: 'recording', time, data }] });
   }
 

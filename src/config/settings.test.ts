@@ -77,6 +77,7 @@ test('nothing has to be set', () => {
     },
     workerPort: 0,
     recordings: { kind: 'folder', path: expect.stringMatching(/\/\.callwire\/recordings$/) },
+    recordingEngine: 'call',
     retainDays: 90,
     delivery: {
       retryScheduleMs: [
@@ -432,6 +433,14 @@ describe('the outbound trunk', () => {
       'SIP_OUTBOUND_PASSWORD is missing',
     );
   });
+});
+
+test('RECORDING_ENGINE=egress needs a bucket', () => {
+  const egress = { RECORDING_ENGINE: 'egress' };
+  expect(load({ ...egress, RECORDINGS_URL: 's3://my-bucket' }).recordingEngine).toBe('egress');
+  for (const RECORDINGS_URL of ['', '/var/recordings']) {
+    expect(refusal({ ...egress, RECORDINGS_URL }).message).toContain('RECORDINGS_URL is no bucket');
+  }
 });
 
 describe('RECORDINGS_URL', () => {

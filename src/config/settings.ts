@@ -82,6 +82,7 @@ export interface Settings {
   /** 0 = any free one. */
   workerPort: number;
   recordings: RecordingsPlace;
+  recordingEngine: 'call' | 'egress';
   /** Days after its end at which a call is removed; 0 = never. */
   retainDays: number;
   delivery: {
@@ -196,6 +197,7 @@ export function loadSettings({
     },
     workerPort: values.WORKER_PORT,
     recordings: recordingsPlace(values, { cwd, dataDir }),
+    recordingEngine: values.RECORDING_ENGINE,
     retainDays: values.RETAIN_DAYS,
     delivery: {
       retryScheduleMs: values.RETRY_SCHEDULE,
@@ -248,6 +250,11 @@ function checkTogether(
   }
   if (values.CRM_ADAPTER === 'http' && !isSet('CRM_URL')) {
     problems.push('CRM_URL is missing: CRM_ADAPTER=http needs the root of your CRM’s API.');
+  }
+  if (values.RECORDING_ENGINE === 'egress' && values.RECORDINGS_URL?.kind !== 's3') {
+    problems.push(
+      'RECORDINGS_URL is no bucket: RECORDING_ENGINE=egress needs one, such as s3://my-bucket/callwire.',
+    );
   }
   for (const [one, other] of [
     ['LIVEKIT_API_KEY', 'LIVEKIT_API_SECRET'],

@@ -3,12 +3,14 @@ import { derivedId, type EventId } from '../ids.ts';
 import type { CallHistory } from '../store/event_composer.ts';
 import type { CallRecord, FactDraft, JobDraft } from '../store/store.ts';
 
-/** What a call process writes down when it begins to record; its file is there by then, and may outlive it. */
+/** What a call process writes down when it begins to record: what it names is there by then, and may outlive it. */
 export const recordingFact = z.object({
   /** Milliseconds. */
   startedAt: z.number(),
   /** `null`: as long as the call. */
   retainDays: z.number().nullable(),
+  /** Of LiveKit Egress, where that records; else there is a file. */
+  egressId: z.string().nullable().default(null),
 });
 export type RecordingFact = z.infer<typeof recordingFact>;
 

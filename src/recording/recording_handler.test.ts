@@ -3,16 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { DAY_MS } from '../durations.ts';
 import { newId } from '../ids.ts';
 import type { ClaimedJob } from '../store/store.ts';
-import { RecordingHandler } from './recording_handler.ts';
+import type { EgressResult } from './egress.ts';
+import { RecordingHandler, type RecordingHandlerOptions } from './recording_handler.ts';
 import { RecordingLinks } from './recording_links.ts';
 import { MemoryStorage } from './testing/memory_storage.ts';
 import { unfinishedDir, unfinishedPath } from './unfinished.ts';
 import { BYTES_PER_SECOND, WAV_HEADER_BYTES, wavHeader } from './wav.ts';
 
 const NOW = Date.UTC(2026, 10, 24);
-const DAY_MS = 86_400_000;
 const CALL = newId('call', NOW);
 const EVENT = newId('evt', NOW);
 
@@ -27,12 +28,27 @@ function job(body: Record<string, unknown> = {}): ClaimedJob {
     callId: CALL,
     createdAt: NOW,
     event: null,
-    body: { startedAt: NOW - 60_000, endedAt: NOW, retainDays: 30, eventId: EVENT, ...body },
+    body: {
+      startedAt: NOW - 60_000,
+      endedAt: NOW,
+      retainDays: 30,
+      egressId: null,
+      eventId: EVENT,
+      ...body,
+    },
   };
 }
 
 /** A recording of two seconds as a process leaves it that was killed: the header knows of nothing. */
-async function setUp({ now = NOW, attemptLimitMs = 5_000 } = {}) {
+async function setUp({
+  now = NOW,
+  attemptLimitMs = 5_000,
+  egress = null,
+}: {
+  now?: number;
+  attemptLimitMs?: number;
+  egress?: Egress;
+} = {}) {
   const made = await mkdtempDisposable(join(tmpdir(), 'callwire-recording-'));
   onTestFinished(() => made.remove());
   const dataDir = made.path;
@@ -46,6 +62,7 @@ async function setUp({ now = NOW, attemptLimitMs = 5_000 } = {}) {
     dataDir,
     storage,
     links: new RecordingLinks({ store: NO_STORE, storages: [storage], clock }),
+    egress,
     log: pino({ level: 'silent' }),
     clock,
     attemptLimitMs,
@@ -62,6 +79,8 @@ async function setUp({ now = NOW, attemptLimitMs = 5_000 } = {}) {
     );
   return { handler, storage, path, whole, run, isThere };
 }
+
+type Egress = RecordingHandlerOptions['egress'];
 
 const NO_STORE = {
   getRecording: () => Promise.resolve(null),
@@ -167,6 +186,46 @@ describe('the recording of an ended call', () => {
     expect((await run(elsewhere)).verdict).toMatchObject({ kind: 'hold' });
     const late = await setUp({ now: NOW + DAY_MS });
     expect((await late.run(elsewhere)).verdict).toEqual({ kind: 'final' });
+  });
+
+  it('of egress is where LiveKit says, when it says so', async () => {
+    const answers: EgressResult[] = [
+      { kind: 'under_way' },
+      { kind: 'stored', bytes: 5_000, durationMs: 2_500 },
+    ];
+    const egress = () => Promise.resolve(answers.shift() ?? { kind: 'under_way' as const });
+    const { run } = await setUp({ egress });
+    const one = job({ egressId: 'EG_1' });
+    expect((await run(one)).verdict).toMatchObject({ kind: 'hold' });
+    expect((await run(one)).append?.recording).toMatchObject({
+      location: `memory:${CALL}.ogg`,
+      contentType: 'audio/ogg',
+      bytes: 5_000,
+      durationMs: 2_500,
+    });
+  });
+
+  it('of egress may have failed', async () => {
+    const egress = () => Promise.resolve({ kind: 'failed' as const, error: 'no bucket' });
+    const { run } = await setUp({ egress });
+    expect(await run(job({ egressId: 'EG_1' }))).toEqual({
+      verdict: { kind: 'final' },
+      append: null,
+    });
+  });
+
+  it('of egress is removed for as long as egress may still write it, where its call was redacted', async () => {
+    const egress = () => Promise.resolve({ kind: 'under_way' as const });
+    const redacted = { ...job(), body: {} };
+    for (const [now, kind] of [
+      [NOW, 'hold'],
+      [NOW + 600_000, 'success'],
+    ] as const) {
+      const { storage, run } = await setUp({ now, egress });
+      storage.kept.set(`memory:${CALL}.ogg`, Buffer.from('sound'));
+      expect((await run(redacted)).verdict.kind).toBe(kind);
+      expect(storage.kept.size).toBe(0);
+    }
   });
 
   it('waits for the next worker where this one stops', async () => {

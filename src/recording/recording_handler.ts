@@ -2,10 +2,12 @@ import { open, stat, unlink } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { AttemptOutcome, JobHandler } from '../delivery/job_handler.ts';
 import { createRetrySchedule } from '../delivery/retry_schedule.ts';
+import { DAY_MS } from '../durations.ts';
 import { draftEvent } from '../events/catalogue.ts';
 import { type RecordingBody, recordingBody } from '../events/recording_job.ts';
 import type { RecordingRecord } from '../store/recording_store.ts';
 import type { Append, AttemptRecord, ClaimedJob } from '../store/store.ts';
+import { EGRESS_CONTENT_TYPE, egressName, type egressResult } from './egress.ts';
 import type { RecordingLink, RecordingLinks } from './recording_links.ts';
 import type { RecordingStorage } from './recording_storage.ts';
 import { recordingName, unfinishedPath } from './unfinished.ts';
@@ -17,9 +19,10 @@ import { CONTENT_TYPE, soundMs, WAV_HEADER_BYTES, wavHeader } from './wav.ts';
  *
  *   job made in the append of call.ended, where the call was recorded
  *     │
- *     └─ attempt ─┬─ call redacted, its time over, or nothing in it ─▶ file removed, DONE, silent
+ *     └─ attempt ─┬─ call redacted, its time over, or nothing in it ─▶ removed, DONE, silent
  *          ▲      ├─ header corrected by the length, file moved ─────▶ DONE, with the row and the event
- *          │      ├─ still on its way: a long upload ────────────────▶ looked at again, counts nothing
+ *          │      ├─ made by egress, which is through ───────────────▶ DONE, with the row and the event
+ *          │      ├─ still on its way: a long upload, or egress ─────▶ looked at again, counts nothing
  *          │      ├─ no file here: another machine has it ───────────▶ the same, for a day
  *          │      └─ the storage failed ─┐
  *          └──── 2 s … 30 min, 30 days ──┘
@@ -29,7 +32,6 @@ import { CONTENT_TYPE, soundMs, WAV_HEADER_BYTES, wavHeader } from './wav.ts';
  * file gone and its place taken, and goes on from there.
  */
 
-const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 const STEPS_MS = [
   ...[2_000, 10_000, 30_000, 2 * MINUTE_MS, 10 * MINUTE_MS],
@@ -40,6 +42,9 @@ const STEPS_MS = [
 const ATTEMPT_LIMIT_MS = 15_000;
 /** A gigabyte at 3 Mbit/s. */
 const STORING_LIMIT_MS = 3_600_000;
+const EGRESS_PAUSE_MS = 2_000;
+/** So long egress may still write what is not wanted any more. */
+const EGRESS_LIMIT_MS = 10 * MINUTE_MS;
 const ELSEWHERE_PAUSE_MS = 30_000;
 const ELSEWHERE_LIMIT_MS = DAY_MS;
 
@@ -47,6 +52,8 @@ export interface RecordingHandlerOptions {
   dataDir: string;
   storage: RecordingStorage;
   links: Pick<RecordingLinks, 'to'>;
+  /** What LiveKit says of an egress; `null` where none is used. */
+  egress: ((egressId: string) => ReturnType<typeof egressResult>) | null;
   log: Logger;
   /** Milliseconds. (Default: `Date.now`) */
   clock?: () => number;
@@ -54,8 +61,8 @@ export interface RecordingHandlerOptions {
   attemptLimitMs?: number;
 }
 
-type Stored = Pick<RecordingRecord, 'location' | 'bytes' | 'durationMs'>;
-type Finding = Stored | 'nothing' | 'elsewhere';
+type Stored = Pick<RecordingRecord, 'location' | 'bytes' | 'durationMs' | 'contentType'>;
+type Finding = Stored | 'nothing' | 'elsewhere' | 'egress under way' | 'egress failed';
 
 /** Puts the recordings of ended calls where they are kept, and says so. */
 export class RecordingHandler implements JobHandler {
@@ -86,7 +93,14 @@ export class RecordingHandler implements JobHandler {
     const body = recordingBody.safeParse(job.body).data;
     if (job.callId === null) return { attempt: record('no_call'), verdict: { kind: 'final' } };
     try {
-      const found = await this.#within(this.#find(job.callId, body), signal);
+      const found = await this.#within(this.#find(job, body), signal);
+      if (found === 'egress failed') {
+        return { attempt: record('egress'), verdict: { kind: 'final' } };
+      }
+      if (found === 'egress under way') {
+        const verdict = { kind: 'hold', untilMs: at + EGRESS_PAUSE_MS } as const;
+        return { attempt: record(null), verdict };
+      }
       if (found === 'under way') {
         return { attempt: record(null), verdict: { kind: 'hold', untilMs: at } };
       }
@@ -137,7 +151,6 @@ export class RecordingHandler implements JobHandler {
         callId,
         state: 'stored',
         ...stored,
-        contentType: CONTENT_TYPE,
         startedAt: body.startedAt,
         deleteAfter: deleteAfter(body),
         createdAt: time,
@@ -152,32 +165,72 @@ export class RecordingHandler implements JobHandler {
   }
 
   /** One at a time for each call, however many attempts ask. */
-  #find(callId: string, body: RecordingBody | undefined): Promise<Finding> {
-    const known = this.#storing.get(callId);
+  #find({ callId, createdAt }: ClaimedJob, body: RecordingBody | undefined): Promise<Finding> {
+    const id = callId ?? '';
+    const known = this.#storing.get(id);
     if (known) return known;
-    const storing = this.#store(callId, body).finally(() => this.#storing.delete(callId));
-    this.#storing.set(callId, storing);
+    const finding = this.#storeOrRemove(id, createdAt, body);
+    const storing = finding.finally(() => this.#storing.delete(id));
+    this.#storing.set(id, storing);
     return storing;
   }
 
-  async #store(callId: string, body: RecordingBody | undefined): Promise<Finding> {
-    const { dataDir, storage } = this.#options;
+  #storeOrRemove(
+    callId: string,
+    endedAt: number,
+    body: RecordingBody | undefined,
+  ): Promise<Finding> {
     const limit = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(STORING_LIMIT_MS)]);
+    const keepUntil = body && (deleteAfter(body) ?? Number.POSITIVE_INFINITY);
+    if (!body || !keepUntil || keepUntil <= this.#clock()) {
+      return this.#remove(callId, endedAt, limit);
+    }
+    return body.egressId === null
+      ? this.#store(callId, limit)
+      : this.#egressed(callId, body.egressId);
+  }
+
+  async #store(callId: string, signal: AbortSignal): Promise<Finding> {
+    const { dataDir, storage } = this.#options;
     const path = unfinishedPath(dataDir, callId);
     const name = recordingName(callId);
     const location = storage.locationOf(name);
     const size = await sizeOf(path);
-    const overdue = body && (deleteAfter(body) ?? Number.POSITIVE_INFINITY) <= this.#clock();
-    if (!body || overdue || (size !== null && soundMs(size) === 0)) {
-      if (size !== null) await unlink(path);
+    if (size !== null && soundMs(size) === 0) {
+      await unlink(path);
       return 'nothing';
     }
     if (size !== null) {
       await correctHeader(path, size);
-      await storage.keep(name, path, limit);
+      await storage.keep(name, path, signal);
     }
-    const bytes = size ?? (await storage.sizeOf(location, limit));
-    return bytes === null ? 'elsewhere' : { location, bytes, durationMs: soundMs(bytes) };
+    const bytes = size ?? (await storage.sizeOf(location, signal));
+    if (bytes === null) return 'elsewhere';
+    return { location, bytes, durationMs: soundMs(bytes), contentType: CONTENT_TYPE };
+  }
+
+  async #egressed(callId: string, egressId: string): Promise<Finding> {
+    const { egress, storage, log } = this.#options;
+    const result = (await egress?.(egressId)) ?? { kind: 'failed', error: 'no egress any more' };
+    if (result.kind === 'under_way') return 'egress under way';
+    if (result.kind === 'failed') {
+      log.error({ call: callId, error: result.error }, 'egress has not recorded the call');
+      return 'egress failed';
+    }
+    const { bytes, durationMs } = result;
+    const location = storage.locationOf(egressName(callId));
+    return { location, bytes, durationMs, contentType: EGRESS_CONTENT_TYPE };
+  }
+
+  /** Wherever it has got to by now. */
+  async #remove(callId: string, endedAt: number, signal: AbortSignal): Promise<Finding> {
+    const { dataDir, storage, egress } = this.#options;
+    const path = unfinishedPath(dataDir, callId);
+    if ((await sizeOf(path)) !== null) await unlink(path);
+    await storage.remove(storage.locationOf(recordingName(callId)), signal);
+    if (egress === null) return 'nothing';
+    await storage.remove(storage.locationOf(egressName(callId)), signal);
+    return this.#clock() < endedAt + EGRESS_LIMIT_MS ? 'egress under way' : 'nothing';
   }
 
   async #within(work: Promise<Finding>, signal: AbortSignal): Promise<Finding | 'under way'> {

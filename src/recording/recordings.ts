@@ -3,6 +3,8 @@ import { logger } from '../config/log.ts';
 import type { EncryptionKeys } from '../config/secret_box.ts';
 import type { RecordingsPlace } from '../config/setting_schemas.ts';
 import type { Store } from '../store/store.ts';
+import type { LiveKitAccess } from '../telephony/livekit_api.ts';
+import { egressClient, egressResult } from './egress.ts';
 import { FolderStorage } from './folder_storage.ts';
 import { RecordingDeleter } from './recording_deleter.ts';
 import { RecordingHandler } from './recording_handler.ts';
@@ -15,6 +17,8 @@ export interface RecordingsOptions {
   dataDir: string;
   keys: EncryptionKeys;
   store: Pick<Store, 'getRecording' | 'listFacts' | 'recordingsToDelete' | 'recordingDeleted'>;
+  /** Whose egress records; `null` where none does. (Default: `null`) */
+  egress?: LiveKitAccess | null;
   /** Where the HTTP API is reached. */
   baseUrl: () => string;
 }
@@ -54,8 +58,10 @@ export async function createRecordings(options: RecordingsOptions): Promise<Reco
   const storage = place.kind === 'folder' ? folder : await bucketOf(place);
   const storages = storage === folder ? [folder] : [storage, folder];
   const links = new RecordingLinks({ store, storages });
+  const client = options.egress ? egressClient(options.egress) : null;
+  const egress = client && ((egressId: string) => egressResult(client, egressId));
   return {
-    handler: new RecordingHandler({ dataDir, storage, links, log }),
+    handler: new RecordingHandler({ dataDir, storage, links, egress, log }),
     links,
     deleter: new RecordingDeleter({ store, storages }),
     isGood(callId, expires, signature) {

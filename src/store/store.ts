@@ -118,7 +118,7 @@ export interface EventDraft {
  * - `tool_call` / `tool_result` `{ name, arguments }` / `{ result }`, id `{call_id}:{tool_call_id}`
  *   (`:result` behind it for the result)
  * - `usage` `{ model, inputTokens, … }` the totals of the session so far (the last one counts)
- * - `recording` `{ startedAt, retainDays }` the call is being recorded from then on
+ * - `recording` `{ startedAt, retainDays, egressId }` the call is being recorded from then on
  * - `note` anything a person debugging the call wants to find (`{ message, … }`)
  */
 export interface FactDraft {

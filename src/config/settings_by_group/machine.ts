@@ -19,6 +19,14 @@ export const MACHINE_SETTINGS = {
     defaultMeaning: '`recordings` in `DATA_DIR`',
     example: 's3://my-bucket/callwire',
   }),
+  RECORDING_ENGINE: setting({
+    group: 'Storage and logs',
+    meaning:
+      'Who records: `call`, the process of the call itself, or `egress`, the LiveKit Egress of `LIVEKIT_URL`, into the bucket of `RECORDINGS_URL`.',
+    schema: read.oneOf(['call', 'egress']),
+    default: 'call',
+    example: 'egress',
+  }),
   RETAIN_DAYS: setting({
     group: 'Storage and logs',
     meaning:

@@ -12,6 +12,7 @@ export interface FakeParticipant {
   identity: string;
   info: { kind: ParticipantKind };
   attributes: Record<string, string>;
+  trackPublications: Map<string, unknown>;
   disconnectReason?: DisconnectReason | undefined;
 }
 
@@ -33,7 +34,8 @@ export class FakeRoom extends EventEmitter {
     attributes: Record<string, string> = {},
     kind: ParticipantKind = ParticipantKind.SIP,
   ): FakeParticipant {
-    const participant = { identity, info: { kind }, attributes };
+    const trackPublications = new Map<string, unknown>();
+    const participant = { identity, info: { kind }, attributes, trackPublications };
     this.remoteParticipants.set(identity, participant);
     this.emit(RoomEvent.ParticipantConnected, participant);
     return participant;
