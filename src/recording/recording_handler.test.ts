@@ -162,9 +162,11 @@ describe('the recording of an ended call', () => {
     storage.trouble = new Error('no route to it');
     expect((await run()).verdict).toEqual({ kind: 'retry' });
     expect(await isThere()).toBe(true);
-    for (const attempt of [1, 10, 1_000]) {
+    for (const attempt of [1, 5]) {
       expect(handler.schedule.delayAfter(attempt)).toBeGreaterThan(0);
     }
+    const muchLater = { ...job(), attempt: 6 };
+    expect((await run(muchLater)).verdict).toEqual({ kind: 'hold', untilMs: NOW + 1_800_000 });
     storage.trouble = null;
     expect((await run()).append?.recording).toBeDefined();
   });

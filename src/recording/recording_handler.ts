@@ -25,7 +25,7 @@ import { CONTENT_TYPE, soundMs, WAV_HEADER_BYTES, wavHeader } from './wav.ts';
  *          │      ├─ still on its way: a long upload, or egress ─────▶ looked at again, counts nothing
  *          │      ├─ no file here: another machine has it ───────────▶ the same, for a day
  *          │      └─ the storage failed ─┐
- *          └──── 2 s … 30 min, 30 days ──┘
+ *          └── 2 s … 10 min, 30 min ⟲ ──┘ for good: a file without its job would outlive a redaction
  *
  * A call process that was killed has left its file without an end: it is stored like any other, only
  * shorter. DONE, row and event are one transaction. Whoever dies between the move and that finds the
@@ -33,10 +33,9 @@ import { CONTENT_TYPE, soundMs, WAV_HEADER_BYTES, wavHeader } from './wav.ts';
  */
 
 const MINUTE_MS = 60_000;
-const STEPS_MS = [
-  ...[2_000, 10_000, 30_000, 2 * MINUTE_MS, 10 * MINUTE_MS],
-  ...Array<number>(30 * 48).fill(30 * MINUTE_MS),
-];
+const STEPS_MS = [2_000, 10_000, 30_000, 2 * MINUTE_MS, 10 * MINUTE_MS];
+/** Behind the last step, again and again. */
+const PATIENCE_MS = 30 * MINUTE_MS;
 
 /** The loop ends an attempt after 29 s; a storing that takes longer goes on behind it. */
 const ATTEMPT_LIMIT_MS = 15_000;
@@ -124,7 +123,11 @@ export class RecordingHandler implements JobHandler {
         { err: error, call: job.callId, attempt: job.attempt },
         'a recording could not be stored, it stays in DATA_DIR and is tried again',
       );
-      return { attempt: record('storage'), verdict: { kind: 'retry' } };
+      const verdict =
+        job.attempt > STEPS_MS.length
+          ? ({ kind: 'hold', untilMs: at + PATIENCE_MS } as const)
+          : ({ kind: 'retry' } as const);
+      return { attempt: record('storage'), verdict };
     }
   }
 
@@ -181,10 +184,8 @@ export class RecordingHandler implements JobHandler {
     body: RecordingBody | undefined,
   ): Promise<Finding> {
     const limit = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(STORING_LIMIT_MS)]);
-    const keepUntil = body && (deleteAfter(body) ?? Number.POSITIVE_INFINITY);
-    if (!body || !keepUntil || keepUntil <= this.#clock()) {
-      return this.#remove(callId, endedAt, limit);
-    }
+    const isOver = (due: number | null) => due !== null && due <= this.#clock();
+    if (!body || isOver(deleteAfter(body))) return this.#remove(callId, endedAt, limit);
     return body.egressId === null
       ? this.#store(callId, limit)
       : this.#egressed(callId, body.egressId);

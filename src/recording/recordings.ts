@@ -8,7 +8,7 @@ import { egressClient, egressResult } from './egress.ts';
 import { FolderStorage } from './folder_storage.ts';
 import { RecordingDeleter } from './recording_deleter.ts';
 import { RecordingHandler } from './recording_handler.ts';
-import { isThere, type RecordingLink, RecordingLinks } from './recording_links.ts';
+import { isThere, RecordingLinks } from './recording_links.ts';
 import type { RecordingStorage } from './recording_storage.ts';
 import { createUrlSigner } from './url_signer.ts';
 
@@ -42,8 +42,6 @@ export interface Recordings {
   /** For a URL that is good. */
   find(callId: string): Promise<FoundRecording>;
 }
-
-export type { RecordingLink };
 
 export async function createRecordings(options: RecordingsOptions): Promise<Recordings> {
   const { place, dataDir, store, baseUrl } = options;
