@@ -55,6 +55,7 @@ export function startOutbound(
   };
   const desk = new DialDesk({
     store,
+    gate,
     commit,
     trunkId: remembered(() => outboundTrunkId(livekit.sip, { name: agentName })),
     log,

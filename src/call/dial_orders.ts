@@ -24,7 +24,7 @@ export const BEGIN_DIALLING = 'calls.beginDialling';
 export const OrderRequest = z.object({ callId: z.string(), lease: z.number().int().positive() });
 
 /** Whether the phone may be called now. `begun` is committed: from here on nobody else will. */
-export const DialPermission = z.enum(['begun', 'suppressed', 'fenced']);
+export const DialPermission = z.enum(['begun', 'blocked', 'fenced']);
 export type DialPermission = z.infer<typeof DialPermission>;
 
 type Asker = Pick<LedgerClient, 'request'>;

@@ -109,8 +109,8 @@ async function dialPhone(
     },
   );
   if (permission === 'fenced') await disown(call);
-  if (permission === 'suppressed') {
-    log.warn('the number was suppressed while the call waited');
+  if (permission === 'blocked') {
+    log.warn('the gate does not let this call be dialled any more');
     await ending.end('blocked');
   }
   ending.signal.throwIfAborted();

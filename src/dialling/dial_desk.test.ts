@@ -1,10 +1,14 @@
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { BEGIN_DIALLING, DIAL_ORDER } from '../call/dial_orders.ts';
+import type { Decision } from '../gate/decision.ts';
+import type { DialGuard } from '../store/outbound_store.ts';
 import type { Append, AppendResult, CallRecord } from '../store/store.ts';
 import { DialDesk } from './dial_desk.ts';
 
 const ASKED = { callId: 'call_1', lease: 2 };
+const GUARD: DialGuard = { since: 7, dialledToNumber: 3, spentMicrousd: null };
+const REFUSAL: Decision = { allowed: false, at: '2026-01-01', reasons: [] };
 
 function setUp(result: AppendResult = { status: 'appended' }) {
   const call = {
@@ -15,11 +19,19 @@ function setUp(result: AppendResult = { status: 'appended' }) {
     agentId: 'front-desk',
     from: '+15550100000',
     to: '+15550100009',
-    outbound: { variables: { name: 'Ada' } },
+    outbound: { variables: { name: 'Ada' }, gate: { acceptance: 1 } },
   } as unknown as CallRecord & { state: string; lease: number };
   const appends: Append[] = [];
+  const gates: unknown[] = [];
   const desk = new DialDesk({
-    store: { getCall: () => Promise.resolve(call) },
+    store: {
+      getCall: () => Promise.resolve(call),
+      recordGate: (_, gate) => Promise.resolve(void gates.push(gate)),
+    },
+    gate: {
+      guardAtDialling: () => GUARD,
+      atDialling: () => Promise.resolve({ verdict: 'block', record: REFUSAL }),
+    },
     commit: (append) => {
       appends.push(append);
       return Promise.resolve(result);
@@ -29,7 +41,7 @@ function setUp(result: AppendResult = { status: 'appended' }) {
   });
   const ask = (method: string, params: unknown = ASKED) =>
     desk.requests[method]!(params, new AbortController().signal);
-  return { desk, ask, call, appends };
+  return { desk, ask, call, appends, gates };
 }
 
 it('gives the order of a lease to one process', async () => {
@@ -62,15 +74,29 @@ it('permits dialling by committing call.started under the lease, with an id of i
     callId: 'call_1',
     lease: 2,
     events: [{ type: 'call.started' }],
+    dial: GUARD,
   });
   expect(appends[1]?.events?.[0]?.id).toBe(appends[0]?.events?.[0]?.id);
 });
 
-it.each([
-  [{ status: 'fenced' }, 'fenced'],
-  [{ status: 'refused', code: 'CALL_SUPPRESSED', message: '' }, 'suppressed'],
-] as const)('does not permit it where the ledger says %j', async (result, answer) => {
-  expect(await setUp(result).ask(BEGIN_DIALLING)).toBe(answer);
+it('does not permit it to a process that another has taken the call from', async () => {
+  const { ask, gates } = setUp({ status: 'fenced' });
+  expect(await ask(BEGIN_DIALLING)).toBe('fenced');
+  expect(gates).toEqual([]);
+});
+
+it.each(['CALL_SUPPRESSED', 'CALLS_TO_NUMBER', 'SPEND_CAP'])(
+  'does not permit it where the ledger says %s, and the call’s record says why',
+  async (code) => {
+    const { ask, gates } = setUp({ status: 'refused', code, message: '' });
+    expect(await ask(BEGIN_DIALLING)).toBe('blocked');
+    expect(gates).toEqual([{ acceptance: 1, dialling: REFUSAL }]);
+  },
+);
+
+it('takes any other refusal for a fault', async () => {
+  const { ask } = setUp({ status: 'refused', code: 'APPEND_INVALID', message: '' });
+  await expect(ask(BEGIN_DIALLING)).rejects.toMatchObject({ code: 'LEDGER_REFUSED' });
 });
 
 it('does not permit it twice', async () => {

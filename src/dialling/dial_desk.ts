@@ -9,12 +9,15 @@ import {
 } from '../call/dial_orders.ts';
 import { CallwireError } from '../errors.ts';
 import { draftEvent } from '../events/catalogue.ts';
+import type { DialGate } from '../gate/dial_gate.ts';
 import { derivedId } from '../ids.ts';
 import type { RequestHandlers } from '../ledger/host_session.ts';
+import { GUARD_CODES } from '../store/outbound_store.ts';
 import type { Append, AppendResult, CallRecord, Store } from '../store/store.ts';
 
 export interface DialDeskOptions {
-  store: Pick<Store, 'getCall'>;
+  store: Pick<Store, 'getCall' | 'recordGate'>;
+  gate: Pick<DialGate, 'atDialling' | 'guardAtDialling'>;
   /** Commits an append, never into a spool: what is dialled must be in the ledger. */
   commit: (append: Append) => Promise<AppendResult>;
   /** LiveKit's id of the outbound trunk. Rejects where there is none. */
@@ -31,7 +34,8 @@ const ORDER_KEPT_MS = 10 * 60_000;
 /**
  * Where the processes of outbound calls ask the worker: whom to call, and whether they may. The
  * permission is the commit of `call.started` under the asker's lease; the store gives it to one
- * lease only, and not for a number that has been suppressed meanwhile.
+ * lease only, and not where the gate's guard fails by then: a number that was suppressed meanwhile, a
+ * cap that another call has reached.
  */
 export class DialDesk {
   readonly #options: DialDeskOptions;
@@ -109,7 +113,7 @@ export class DialDesk {
   }
 
   async #begin({ callId, lease }: { callId: string; lease: number }): Promise<DialPermission> {
-    const { store, commit, log } = this.#options;
+    const { store, gate, commit, log } = this.#options;
     const call = await store.getCall(callId);
     if (call?.state !== 'queued') return 'fenced';
     // Of the call and the lease: a process whose answer was lost and that asks again gets the same.
@@ -118,15 +122,26 @@ export class DialDesk {
       callId,
       lease,
       events: [draftEvent('call.started', {}, { id })],
+      dial: gate.guardAtDialling(),
     });
     if (result.status === 'appended') {
       this.#awaited.get(callId)?.abort();
       return 'begun';
     }
     if (result.status === 'fenced') return 'fenced';
-    if (result.code === 'CALL_SUPPRESSED') return 'suppressed';
+    if (GUARD_CODES.some((code) => code === result.code)) {
+      await this.#recordRefusal(call);
+      return 'blocked';
+    }
     log.error({ callId, code: result.code }, 'the ledger refused the start of a call');
     throw new CallwireError('LEDGER_REFUSED', `The start of the call was refused: ${result.code}`);
+  }
+
+  /** The decision that let the call be handed over is out of date; the one that holds says why. */
+  async #recordRefusal(call: CallRecord): Promise<void> {
+    const { store, gate } = this.#options;
+    const { record } = await gate.atDialling(call);
+    await store.recordGate(call.id, { ...call.outbound?.gate, dialling: record });
   }
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DAY_MS } from '../durations.ts';
-import type { CallGuard } from '../store/outbound_store.ts';
+import type { CallGuard, DialGuard } from '../store/outbound_store.ts';
 import type { CallRecord, Store } from '../store/store.ts';
 import { callableNumber } from './callable_number.ts';
 import { type CallFacts, type Consent, type Decision, decide, type GateRules } from './decision.ts';
@@ -34,8 +34,8 @@ export interface DialGateOptions {
 /**
  * The dial gate: judges a call when it is accepted, and again when it is to be dialled, by the rules
  * of `decision.ts` and what the store knows by then. What must hold whatever else happens at the
- * same time is judged once more inside the store's transactions: suppression, caps and spending by
- * the guard of the acceptance, suppression again by the append that begins to dial.
+ * same time is judged once more inside the store's transactions: suppression, caps and spending, by
+ * the guard of the append that opens the call and by that of the append that begins to dial it.
  */
 export class DialGate {
   readonly #store: Pick<Store, 'gateFacts'>;
@@ -100,14 +100,27 @@ export class DialGate {
     return { record, ...verdictOf(record) };
   }
 
+  /** What must still hold in the transaction that begins to dial: what other calls may change. */
+  guardAtDialling(): DialGuard {
+    return {
+      since: this.#clock() - DAY_MS,
+      dialledToNumber: this.#rules.callsPerNumberPerDay,
+      spentMicrousd: this.#spendCapMicrousd(),
+    };
+  }
+
   #guard(since: number): CallGuard {
-    const { callsPerNumberPerDay, dailyCalls, spendCapUsdPerDay } = this.#rules;
     return {
       since,
-      callsToNumber: callsPerNumberPerDay,
-      callsByKey: dailyCalls,
-      spentMicrousd: spendCapUsdPerDay === null ? null : Math.round(spendCapUsdPerDay * MICRO),
+      callsToNumber: this.#rules.callsPerNumberPerDay,
+      callsByKey: this.#rules.dailyCalls,
+      spentMicrousd: this.#spendCapMicrousd(),
     };
+  }
+
+  #spendCapMicrousd(): number | null {
+    const { spendCapUsdPerDay } = this.#rules;
+    return spendCapUsdPerDay === null ? null : Math.round(spendCapUsdPerDay * MICRO);
   }
 }
 

@@ -13,13 +13,13 @@ import type { CallHistory, EventComposer } from './event_composer.ts';
 import { callHistory } from './event_log.ts';
 import { FanOut } from './fan_out.ts';
 import { insertJob, type NewJob } from './new_jobs.ts';
-import { refusalOfAcceptance, rememberIdempotency } from './outbound_calls.ts';
+import { refusalOfAcceptance, refusalOfDialling, rememberIdempotency } from './outbound_calls.ts';
 import type { CallAcceptance } from './outbound_store.ts';
 import { insertRecording } from './recordings.ts';
 import type { Tables } from './schema.ts';
 import { slices } from './slices.ts';
 import type { Append, AppendResult, CallRecord, EventDraft, FactDraft, JobDraft } from './store.ts';
-import { importSuppressions, isSuppressed } from './suppressions.ts';
+import { importSuppressions } from './suppressions.ts';
 
 export interface AppendOptions {
   composer: EventComposer;
@@ -204,9 +204,11 @@ class BatchWriter {
         ? APPENDED
         : refused('CALL_ALREADY_ENDED', 'The call has its call.ended.');
     }
-    const dials = draft.type === 'call.started' && before?.direction === 'outbound';
-    if (dials && (await isSuppressed(this.#trx, before.to))) {
-      return refused('CALL_SUPPRESSED', 'The number has been put on the suppression list.');
+    if (draft.type === 'call.started' && before?.direction === 'outbound') {
+      // What a call has cost that ended in this batch is still to be written.
+      await this.writeCalls();
+      const refusal = await refusalOfDialling(this.#trx, before.to, entry.dial);
+      if (refusal !== null) return refusal;
     }
 
     const call = before === null ? null : count(deriveFromEvent(before, draft), kind.counter);

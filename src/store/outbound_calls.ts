@@ -1,7 +1,13 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { refused } from './append_refusal.ts';
 import { callFromRow } from './call_row.ts';
-import type { CallAcceptance, DialTurn, GateFacts, GuardCode } from './outbound_store.ts';
+import type {
+  CallAcceptance,
+  DialGuard,
+  DialTurn,
+  GateFacts,
+  GuardCode,
+} from './outbound_store.ts';
 import type { Tables } from './schema.ts';
 import type { AppendResult, CallOpening } from './store.ts';
 import { isSuppressed } from './suppressions.ts';
@@ -49,6 +55,26 @@ export async function refusalOfAcceptance(
   }
   if (guard.spentMicrousd !== null && (await spentMicrousd(trx, since)) >= guard.spentMicrousd) {
     return not('SPEND_CAP', 'The spend cap is reached.');
+  }
+  return null;
+}
+
+/** In the transaction that begins to dial the call. `null`: it may be dialled. */
+export async function refusalOfDialling(
+  trx: Transaction<Tables>,
+  to: string,
+  guard: DialGuard | undefined,
+): Promise<AppendResult | null> {
+  if (await isSuppressed(trx, to)) {
+    return refused('CALL_SUPPRESSED', 'The number has been put on the suppression list.');
+  }
+  if (guard === undefined) return null;
+  const { since, dialledToNumber: mostCalls, spentMicrousd: mostSpent } = guard;
+  if (mostCalls !== null && (await dialledToNumber(trx, to, since)) >= mostCalls) {
+    return refused('CALLS_TO_NUMBER', 'The number has been dialled as often as it may.');
+  }
+  if (mostSpent !== null && (await spentMicrousd(trx, since)) >= mostSpent) {
+    return refused('SPEND_CAP', 'The spend cap is reached.');
   }
   return null;
 }

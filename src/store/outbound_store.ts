@@ -9,9 +9,9 @@ import type { CallRecord } from './call_record.ts';
  *        │ guard fails                     │ takeForDialling: a new lease, for the process that dials
  *        ▼                                 ▼
  *     refused, no trace            call.started under that lease ─▶ dialing ─▶ ringing ─▶ active
- *                                          │ the number was suppressed meanwhile
+ *                                          │ suppressed, or its `DialGuard` fails
  *                                          ▼
- *                                   refused: CALL_SUPPRESSED
+ *                                   refused: CALL_SUPPRESSED, CALLS_TO_NUMBER, SPEND_CAP
  *
  * `dialing` is committed before the INVITE, and only a call that waits can be taken for dialling: so
  * whatever crashes between, nobody dials a second time. A call that waits is held by nobody; what
@@ -33,6 +33,18 @@ export interface CallGuard {
   since: number;
   callsToNumber: number | null;
   callsByKey: number | null;
+  spentMicrousd: number | null;
+}
+
+/**
+ * Present in the append of an outbound call's `call.started`, and judged inside its transaction, which
+ * also makes the call one that was dialled: of two calls that begin at once, only one can be the last
+ * that was allowed. What is `null` is not judged; suppression always is.
+ */
+export interface DialGuard {
+  /** Calls that were dialled, and spending, since then count. */
+  since: number;
+  dialledToNumber: number | null;
   spentMicrousd: number | null;
 }
 

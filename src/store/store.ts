@@ -4,7 +4,7 @@ import type { ContactStore } from './contact_store.ts';
 import type { DeliveryStore } from './delivery_store.ts';
 import type { ApiKeyStore, EndpointStore, RetentionStore } from './endpoint_store.ts';
 import type { AttemptRecord, JobKind } from './job_record.ts';
-import type { CallAcceptance, OutboundStore } from './outbound_store.ts';
+import type { CallAcceptance, DialGuard, OutboundStore } from './outbound_store.ts';
 import type { RecordingRecord, RecordingStore } from './recording_store.ts';
 import type { SuppressionRecord, SuppressionStore } from './suppression_store.ts';
 
@@ -85,6 +85,8 @@ export interface Append {
   jobs?: readonly JobDraft[];
   /** With `open` of an outbound call: judged first, and where it fails nothing is written. */
   accept?: CallAcceptance;
+  /** With `call.started` of an outbound call: judged first, and where it fails nothing is written. */
+  dial?: DialGuard;
   /** What the call has taught of a number, and where its recording lies. */
   suppressions?: readonly SuppressionRecord[];
   recording?: RecordingRecord;

@@ -7,6 +7,7 @@ import { jobConformance } from './conformance/jobs.ts';
 import { leaseConformance } from './conformance/leases.ts';
 import { ledgerConformance } from './conformance/ledger.ts';
 import { outboundConformance } from './conformance/outbound.ts';
+import { outboundRacesConformance } from './conformance/outbound_races.ts';
 import { recordingConformance } from './conformance/recordings.ts';
 import { retentionConformance } from './conformance/retention.ts';
 import { type MakeStore, StoreUnderTest } from './conformance/store_under_test.ts';
@@ -31,6 +32,7 @@ export function storeConformance(name: string, makeStore: MakeStore): void {
     endpointDeliveryConformance(t);
     retentionConformance(t);
     outboundConformance(t);
+    outboundRacesConformance(t);
     suppressionConformance(t);
     recordingConformance(t);
 
