@@ -1,6 +1,7 @@
 // Dependencies point one way (ARCHITECTURE.md): each folder may import only from those behind it.
 const layers = [
   ['agent', 'sim', 'bench'],
+  ['client'],
   ['src/api', 'src/ingest', 'src/dialling', 'src/call'],
   ['src/tools', 'src/crm', 'src/telephony', 'src/gate', 'src/analysis', 'src/recording'],
   ['src/delivery'],

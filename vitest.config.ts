@@ -13,7 +13,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{agent,src,sim,stack,bench}/**/*.test.ts'],
+          include: ['{agent,client,src,sim,stack,bench}/**/*.test.ts'],
           testTimeout: 20_000,
           env: { LOG_LEVEL: 'silent', NODE_COMPILE_CACHE },
         },

@@ -1,13 +1,12 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { waitFor } from '../sim/installation/wait_for.ts';
-import { findOnPath } from '../stack/path_lookup.ts';
 import { startWatchdog } from '../stack/watchdog.ts';
+import { builtWithGo } from './built_with_go.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../docs/examples/webhooks', import.meta.url));
 
@@ -18,11 +17,7 @@ export type Language = (typeof LANGUAGES)[number];
 export async function exampleCommand(language: Language, folder: string): Promise<string[]> {
   if (language === 'node') return [process.execPath, join(EXAMPLES, 'node/receiver.mjs')];
   if (language === 'python') return ['python3', join(EXAMPLES, 'python/receiver.py')];
-  const go = findOnPath('go') ?? findOnPath('go', { path: '/usr/local/go/bin' });
-  if (!go) throw new Error('Go is missing: the stack is built with it, too');
-  const program = join(folder, 'receiver');
-  await promisify(execFile)(go, ['build', '-o', program, join(EXAMPLES, 'go/main.go')]);
-  return [program];
+  return [await builtWithGo(join(EXAMPLES, 'go/main.go'), folder)];
 }
 
 /** What it has worked on, as it says. */

@@ -17,12 +17,14 @@ const CHECKS: readonly (readonly [string, readonly string[]])[] = [
   ['style', ['biome', 'check', '.']],
   [
     'layers',
-    ['depcruise', '--config', '.dependency-cruiser.cjs', 'agent', 'src', 'sim', 'stack', 'bench'],
+    // biome-ignore format: the folders are one list
+    ['depcruise', '--config', '.dependency-cruiser.cjs', 'agent', 'client', 'src', 'sim', 'stack', 'bench'],
   ],
   ['configuration reference', ['node', 'src/config/generate_reference.ts', '--check']],
   ['event catalogue', ['node', 'src/events/generate_catalogue.ts', '--check']],
   ['OpenAPI file', ['node', 'src/api/generate_openapi.ts', '--check']],
-  ['receiver guide', ['node', 'agent/generate_receiver_guide.ts', '--check']],
+  ['client', ['node', 'client/generator/generate.ts', '--check']],
+  ['guides', ['node', 'agent/generate_guides.ts', '--check']],
 ];
 
 let running: ReturnType<typeof spawn> | undefined;

@@ -19,6 +19,23 @@ export function text(max: number) {
   return z.string().trim().min(1).max(max);
 }
 
+/** Which of them there are depends on the code. */
+const Details = z
+  .looseObject({
+    issues: z
+      .array(z.object({ field: z.string(), message: z.string() }))
+      .optional()
+      .describe('Of `invalid_request`: what is wrong with which field.'),
+    reason: z.string().optional().describe('Of `invalid_number`.'),
+    nextAllowedAt: Time.nullish().describe(
+      'Of `outside_calling_hours`: when this number may be called; `null` where it never may.',
+    ),
+    rule: z.string().optional().describe('Of `cap_reached`: whose calls are counted.'),
+    limit: z.number().optional().describe('Of `cap_reached`: how many there may be in 24 hours.'),
+    scope: z.string().optional().describe('Of `forbidden`: the scope that is needed.'),
+  })
+  .describe('What programs may want to know of it, by code.');
+
 export const ErrorAnswer = z
   .object({
     error: z.object({
@@ -26,7 +43,7 @@ export const ErrorAnswer = z
         .enum(Object.keys(API_ERRORS) as [ApiErrorCode, ...ApiErrorCode[]])
         .describe('Stable; what programs decide by.'),
       message: z.string().describe('For people; may change.'),
-      details: z.unknown().optional(),
+      details: Details.optional(),
     }),
   })
   .meta({ id: 'Error', description: 'What went wrong.' });

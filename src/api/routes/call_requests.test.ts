@@ -1,55 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { createCallAcceptance } from '../../dialling/call_acceptance.ts';
-import { createCallEnd } from '../../dialling/call_end.ts';
-import { DialGate } from '../../gate/dial_gate.ts';
-import type { Append, AppendResult, Store } from '../../store/store.ts';
-import type { ApiOptions } from '../api_options.ts';
+import { apiThatCalls, type GateRules } from '../testing/api_that_calls.ts';
 import { type TestApi, testApi } from '../testing/test_api.ts';
 import { liveCall } from '../testing/written_call.ts';
 
 const PHONE = '+12025550123';
 
-const RULES = {
-  dialling: true,
-  consentRequired: true,
-  callingHours: null,
-  dailyCalls: 100,
-  callsPerNumberPerDay: 3,
-  spendCapUsdPerDay: null,
-};
-
-/** The API with the real acceptance on its own store; rooms that are deleted are noted. */
-async function callingApi(rules: Partial<typeof RULES> = {}) {
-  const rooms: string[] = [];
-  let store: Store;
-  const commit = async (append: Append) => (await store.append([append]))[0] as AppendResult;
-  const later = <K extends keyof Store>(method: K) =>
-    ((...args: unknown[]) => (store[method] as (...a: unknown[]) => unknown)(...args)) as Store[K];
-  const gate = new DialGate({
-    store: { gateFacts: later('gateFacts') },
-    rules: { ...RULES, ...rules },
-  });
-  const outbound: ApiOptions['outbound'] = {
-    callerNumber: '+15550100000',
-    accept: createCallAcceptance({
-      store: { getCall: later('getCall'), findIdempotent: later('findIdempotent') },
-      gate,
-      commit,
-    }),
-  };
-  const endCall = createCallEnd({
-    store: { getCall: later('getCall'), takeForDialling: later('takeForDialling') },
-    commit,
-    deleteRoom: (room) => Promise.resolve(void rooms.push(room)),
-  });
-  const api = await testApi({ outbound, endCall });
-  store = api.store;
+/** The API that places calls, and the quickest way to ask for one. */
+async function callingApi(rules: Partial<GateRules> = {}) {
+  const calling = await apiThatCalls(rules);
   const place = (more: Record<string, unknown> = {}, headers: Record<string, string> = {}) =>
-    api.request('POST', '/v1/calls', {
+    calling.api.request('POST', '/v1/calls', {
       body: { agentId: 'receptionist', phoneNumber: PHONE, knownConsent: true, ...more },
       headers,
     });
-  return { api, place, rooms };
+  return { ...calling, place };
 }
 
 const jobsOf = async ({ store }: TestApi) =>

@@ -4,42 +4,52 @@ import { DEFAULT_RETRY_STEPS } from '../src/delivery/retry_schedule.ts';
 import { type ReceiverCheck, receiverChecks } from './receiver_checks.ts';
 
 /*
- * Fills in the parts of docs/webhooks.md that stand in the code: the example receivers, the retries,
- * what webhooks:check sends. `--check` only says whether the page is up to date.
+ * Fills in the parts of the guides that stand elsewhere: the example programs, which the tests run,
+ * the retries, what webhooks:check sends. `--check` only says whether the pages are up to date.
  */
 
 const PROJECT = new URL('../', import.meta.url);
-const PAGE = new URL('docs/webhooks.md', PROJECT);
 
-/** The parts, by the name that the page's markers have. */
-export const GUIDE_PARTS: Readonly<Record<string, () => string>> = {
-  'receiver.mjs': () => program('docs/examples/webhooks/node/receiver.mjs', 'js'),
-  'receiver.py': () => program('docs/examples/webhooks/python/receiver.py', 'python'),
-  'main.go': () => program('docs/examples/webhooks/go/main.go', 'go'),
-  retries: () => DEFAULT_RETRY_STEPS.map(span).join(', '),
-  checks: checkTable,
+type Parts = Readonly<Record<string, () => string>>;
+
+/** The parts of each page, by the name that the page's markers have. */
+export const GUIDES: Readonly<Record<string, Parts>> = {
+  'docs/webhooks.md': {
+    'receiver.mjs': () => program('docs/examples/webhooks/node/receiver.mjs', 'js'),
+    'receiver.py': () => program('docs/examples/webhooks/python/receiver.py', 'python'),
+    'main.go': () => program('docs/examples/webhooks/go/main.go', 'go'),
+    retries: () => DEFAULT_RETRY_STEPS.map(span).join(', '),
+    checks: checkTable,
+  },
+  'docs/calls.md': {
+    'calls.sh': () => program('docs/examples/calls/curl/calls.sh', 'sh'),
+    'calls.mjs': () => program('docs/examples/calls/node/calls.mjs', 'js'),
+    'calls.ts': () => program('docs/examples/calls/typescript/calls.ts', 'ts'),
+    'calls.py': () => program('docs/examples/calls/python/calls.py', 'python'),
+    'main.go': () => program('docs/examples/calls/go/main.go', 'go'),
+  },
 };
 
-export function readGuide(): string {
-  return readFileSync(PAGE, 'utf8');
+export function readGuide(path: string): string {
+  return readFileSync(new URL(path, PROJECT), 'utf8');
 }
 
 /**
  * The page with what stands between `<!-- NAME: generated -->` and `<!-- end -->` made anew. Throws
  * where the page has a part that nobody makes, or lacks one.
  */
-export function filledGuide(page: string, parts = GUIDE_PARTS): string {
+export function filledGuide(page: string, parts: Parts): string {
   const missing = new Set(Object.keys(parts));
   const filled = page.replaceAll(
     /(<!-- (\S+): generated -->\n)(?:[\s\S]*?\n)??(<!-- end -->)/g,
     (_, begin: string, name: string, end: string) => {
       const part = parts[name];
-      if (!part) throw new Error(`nothing makes the part ${name} of docs/webhooks.md`);
+      if (!part) throw new Error(`nothing makes the part ${name}`);
       missing.delete(name);
       return `${begin}${part()}\n${end}`;
     },
   );
-  if (missing.size > 0) throw new Error(`docs/webhooks.md lacks ${[...missing].join(', ')}`);
+  if (missing.size > 0) throw new Error(`the page lacks ${[...missing].join(', ')}`);
   return filled;
 }
 
@@ -71,11 +81,14 @@ function span(ms: number): string {
 
 if (import.meta.main) {
   const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
-  const page = readGuide();
-  if (!values.check) {
-    writeFileSync(PAGE, filledGuide(page));
-  } else if (page !== filledGuide(page)) {
-    console.error('docs/webhooks.md is out of date: run `node agent/generate_receiver_guide.ts`');
-    process.exitCode = 1;
+  for (const [path, parts] of Object.entries(GUIDES)) {
+    const page = readGuide(path);
+    const filled = filledGuide(page, parts);
+    if (!values.check) {
+      writeFileSync(new URL(path, PROJECT), filled);
+    } else if (page !== filled) {
+      console.error(`${path} is out of date: run \`node agent/generate_guides.ts\``);
+      process.exitCode = 1;
+    }
   }
 }

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { filledGuide, readGuide } from './generate_receiver_guide.ts';
+import { filledGuide, GUIDES, readGuide } from './generate_guides.ts';
 
-it('docs/webhooks.md shows the receivers that are tested', () => {
-  const page = readGuide();
-  expect(page, 'run `npm run generate`').toBe(filledGuide(page));
+it.each(Object.entries(GUIDES))('%s shows the programs that are tested', (path, parts) => {
+  const page = readGuide(path);
+  expect(page, 'run `npm run generate`').toBe(filledGuide(page, parts));
 });
 
 it('a part is replaced, whatever stood there; one too many or too few is a mistake', () => {
