@@ -136,6 +136,26 @@ describe('every route', () => {
     }
   });
 
+  it('refuses a body that lies too deep to be read, before anything goes down into it', async () => {
+    const api = await testApi();
+    const deep = (open: string, close: string) => open.repeat(10_000) + close.repeat(10_000);
+    const bodies = [
+      deep('[', ']'),
+      `{"variables":${deep('{"a":', '}').replace(':}', ':1}')}}`,
+      `{"metadata":{"a":${deep('[', ']')}},"unknown":${deep('[', ']')}}`,
+    ];
+    for (const { method, url } of guarded(api).filter((route) => route.method !== 'GET')) {
+      for (const body of bodies) {
+        const headers = { 'content-type': 'application/json' };
+        expect({
+          method,
+          url,
+          ...(await api.request(method, url, { body, headers })),
+        }).toMatchObject({ status: 400, body: error('invalid_request') });
+      }
+    }
+  });
+
   it('looks at no body where none belongs', async () => {
     const api = await testApi();
     for (const { method, url } of guarded(api).filter((route) => route.method === 'GET')) {

@@ -1,4 +1,6 @@
 import type { ApiApp } from './api_app.ts';
+import { ApiError } from './api_error.ts';
+import { isDeeperThan, MAX_JSON_DEPTH } from './json_depth.ts';
 
 /** The largest body, bytes: far more than any of ours, and nothing that memory would notice. */
 export const MAX_BODY_BYTES = 256 * 1024;
@@ -18,7 +20,11 @@ export function installJsonBody(app: ApiApp): void {
     { parseAs: 'string' },
     (request, body, done) => {
       if (body.trim() === '') done(null, undefined);
-      else parse(request, body, done);
+      else if (isDeeperThan(body, MAX_JSON_DEPTH)) {
+        done(
+          new ApiError('invalid_request', `The body is more than ${MAX_JSON_DEPTH} levels deep.`),
+        );
+      } else parse(request, body, done);
     },
   );
 }
