@@ -33,7 +33,7 @@ describe('npm run doctor on a running installation', () => {
     const before = installation.backend.received.length;
     const { ok, code, of } = await examined();
     const checks = ['settings', 'agents', 'livekit', 'inbound_trunk', 'outbound_trunk', 'model'];
-    for (const check of [...checks, 'crm', 'webhook', 'data_dir', 'ports']) {
+    for (const check of [...checks, 'crm', 'webhook', 'data_dir', 'recordings', 'ports']) {
       expect(of(check)).not.toHaveLength(0);
       for (const finding of of(check)) expect(finding).toMatchObject({ status: 'ok' });
     }

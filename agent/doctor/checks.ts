@@ -7,6 +7,7 @@ import type { Check } from './finding.ts';
 import { livekitCheck } from './livekit_check.ts';
 import { modelCheck } from './model_check.ts';
 import { portsCheck } from './ports_check.ts';
+import { recordingsCheck } from './recordings_check.ts';
 import { inboundCheck, outboundCheck } from './trunk_checks.ts';
 import { webhookCheck } from './webhook_check.ts';
 
@@ -22,6 +23,7 @@ export function checksOf(settings: Settings): Check[] {
     crmCheck(settings),
     webhookCheck(settings),
     dataDirCheck(settings),
+    recordingsCheck(settings),
     portsCheck(settings),
   ];
 }

@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { rm, stat, statfs, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import type { Settings } from '../../src/config/settings.ts';
 import { processAlive } from '../../src/ledger/process_alive.ts';
 import { readDataDirHolder } from '../../src/store/data_dir_lock.ts';
 import type { Check, Observation } from './finding.ts';
+import { freeMegabytes, isWritable } from './folder_probe.ts';
 
 /** The database of a busy day is some ten MB; with less than this it may be full tomorrow. */
 const LITTLE_SPACE_IN_MB = 500;
@@ -44,17 +43,6 @@ export function dataDirCheck({ dataDir }: Pick<Settings, 'dataDir'>): Check {
   };
 }
 
-async function isWritable(dataDir: string): Promise<boolean> {
-  const probe = join(dataDir, `.doctor-${randomUUID()}`);
-  try {
-    await writeFile(probe, '', { mode: 0o600, flag: 'wx' });
-    await rm(probe);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** It is the lock that decides; taking it, even for a moment, could keep a worker from starting. */
 function holderOf(dataDir: string): Observation {
   const holder = readDataDirHolder(dataDir);
@@ -66,9 +54,4 @@ function holderOf(dataDir: string): Observation {
     status: 'ok',
     message: `${dataDir} is held by "${command}" (pid ${pid}, since ${since})`,
   };
-}
-
-async function freeMegabytes(path: string): Promise<number> {
-  const { bavail, bsize } = await statfs(path);
-  return Math.floor((bavail * bsize) / 1024 ** 2);
 }

@@ -31,6 +31,7 @@ export class S3Server {
   clock = Date.now;
   readonly #server: Server;
   #failing = 0;
+  readonly #forbidden = new Set<string>();
 
   private constructor(bucket: string) {
     this.bucket = bucket;
@@ -53,6 +54,11 @@ export class S3Server {
   /** The next requests, so many of them, are answered with 503. */
   fail(requests: number): void {
     this.#failing = requests;
+  }
+
+  /** As a policy that leaves this method out. */
+  forbid(method: string): void {
+    this.#forbidden.add(method);
   }
 
   async stop(): Promise<void> {
@@ -80,6 +86,7 @@ export class S3Server {
     }
     const refusal = refusalOf({ method, url, headers }, S3_KEYS, this.clock());
     if (refusal) return refuse(STATUS[refusal], refusal);
+    if (this.#forbidden.has(method)) return refuse(403, 'AccessDenied');
     const payload = String(headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD');
     if (payload.startsWith('STREAMING')) return refuse(501, 'NotImplemented');
     const hash = createHash('sha256').update(body).digest('hex');
