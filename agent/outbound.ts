@@ -1,13 +1,16 @@
 import { writeTicket } from '../src/call/call_ticket.ts';
 import { PHONE_IDENTITY } from '../src/call/phone_identity.ts';
 import { logger } from '../src/config/log.ts';
+import type { Profiles } from '../src/config/profiles.ts';
 import type { Settings } from '../src/config/settings.ts';
+import type { JobHandler } from '../src/delivery/job_handler.ts';
 import { type AdoptCall, createAdoption } from '../src/dialling/adoption.ts';
 import { type AcceptCall, createCallAcceptance } from '../src/dialling/call_acceptance.ts';
 import { createCallEnd, type EndCall } from '../src/dialling/call_end.ts';
 import { dialCapacity } from '../src/dialling/dial_capacity.ts';
 import { DialDesk } from '../src/dialling/dial_desk.ts';
 import { DialHandler, neverDialled } from '../src/dialling/dial_handler.ts';
+import { FollowUpHandler } from '../src/dialling/follow_up_handler.ts';
 import { DialGate } from '../src/gate/dial_gate.ts';
 import type { GroupCommit } from '../src/ledger/group_commit.ts';
 import type { RequestHandlers } from '../src/ledger/host_session.ts';
@@ -29,7 +32,8 @@ export interface WorkerLoad {
 
 /** Everything about outbound calls in the worker's main process. */
 export interface Outbound {
-  handler: DialHandler;
+  /** Of the jobs that dial, and of those that follow a call. */
+  handlers: readonly JobHandler[];
   adopt: AdoptCall;
   /** What call processes ask. */
   requests: RequestHandlers;
@@ -39,9 +43,15 @@ export interface Outbound {
 
 export function startOutbound(
   settings: Settings,
-  parts: { store: Store; commits: GroupCommit; livekit: LiveKitApi; load: WorkerLoad },
+  parts: {
+    store: Store;
+    commits: GroupCommit;
+    livekit: LiveKitApi;
+    load: WorkerLoad;
+    profiles: Profiles;
+  },
 ): Outbound {
-  const { store, commits, livekit, load } = parts;
+  const { store, commits, livekit, load, profiles } = parts;
   const { agentName } = settings.livekit;
   const commit = (append: Append) => commits.append(append, append.callId);
   const gate = new DialGate({ store, rules: settings.gate });
@@ -87,17 +97,38 @@ export function startOutbound(
     dispatch,
     log,
   });
+  const accept = createCallAcceptance({ store, gate, commit });
   return {
-    handler,
+    handlers: [handler, followUps(settings, { store, accept, profiles })],
     adopt,
     requests: desk.requests,
-    accept: createCallAcceptance({ store, gate, commit }),
+    accept,
     end: createCallEnd({
       store,
       commit,
       deleteRoom: (room) => deleteRoom(livekit.rooms, room),
     }),
   };
+}
+
+/** The calls that a completed one leads to. */
+function followUps(
+  settings: Settings,
+  { store, accept, profiles }: { store: Store; accept: AcceptCall; profiles: Profiles },
+): FollowUpHandler {
+  const trunk = settings.sip.outbound;
+  const rules = new Map(profiles.all.map(({ id, followUps }) => [id, followUps]));
+  if (!trunk && [...rules.values()].some(({ length }) => length > 0)) {
+    log.warn('no SIP_OUTBOUND_ADDRESS: profiles have followups, and nobody can be called');
+  }
+  return new FollowUpHandler({
+    store,
+    accept,
+    callerNumber: trunk ? trunk.callerNumber : null,
+    // An agent that is gone by now is not spoken for any more.
+    followUpsOf: (agentId) => rules.get(agentId) ?? [],
+    log: logger('follow_up'),
+  });
 }
 
 /** How long the trunk's id is not asked for again; `npm run sip:setup` keeps it. */

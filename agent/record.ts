@@ -89,14 +89,19 @@ export async function startRecord(
     dataDir,
     defaultEndpoint: defaultEndpoint && { perEvent: defaultEndpoint.perEvent },
     endpointDisableAfterMs: settings.delivery.endpointDisableAfterMs,
-    prices: await loadPrices(settings.pricesFile),
+    composer: {
+      prices: await loadPrices(settings.pricesFile),
+      followedAgents: profiles.all.flatMap(({ id, followUps }) =>
+        followUps.length > 0 ? [id] : [],
+      ),
+    },
     onLost: lost.reject,
   });
   const liveCalls = () => load.inboundCalls() + load.outboundCalls().length;
   const metrics = createMetrics({ store, liveCalls });
   const ending = Promise.withResolvers<void>();
   const commits = new GroupCommit({ store });
-  const outbound = startOutbound(settings, { store, commits, livekit, load });
+  const outbound = startOutbound(settings, { store, commits, livekit, load, profiles });
   const requests = { ...requestHandlers(store, ending.promise), ...outbound.requests };
   const ledger = new LocalLedger({ commits, spoolDir: spools, requests });
   let host: LedgerHost | undefined;
@@ -228,7 +233,7 @@ function startDeliveries(
       crmWrites,
       completions(settings, { store, profiles, recordings }),
       recordings.handler,
-      parts.outbound.handler,
+      ...parts.outbound.handlers,
     ].map((handler) => metrics.counted(handler)),
     schedule: createRetrySchedule({ steps: settings.delivery.retryScheduleMs }),
     log: logger('delivery'),

@@ -1,9 +1,16 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { Installation } from '../sim/installation/installation.ts';
+import { GREETER, Installation } from '../sim/installation/installation.ts';
 import { waitFor } from '../sim/installation/wait_for.ts';
 import { tones } from '../sim/phone/audio_analysis.ts';
 import { answers, busy, rejects, ringsOut } from '../sim/phone/callee.ts';
 import { END_HZ, START_HZ } from '../sim/realtime/voice.ts';
+
+/** Calls once more whoever is busy, twice. */
+const PERSISTENT = `name: Sales
+numbers: ["+15550111001"]
+prompt: Sell.
+followups: [{ on: BUSY, after: 1s, times: 2 }]
+`;
 
 /** Made up; each test calls one of its own. */
 const phone = (n: number) => `+155501119${String(n).padStart(2, '0')}`;
@@ -15,6 +22,7 @@ describe('an outbound call', () => {
       stack: inject('stack'),
       number: '+15550111000',
       contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: phone(1) }],
+      profiles: { 'front-desk.yaml': GREETER, 'persistent.yaml': PERSISTENT },
       env: {
         CALLING_HOURS: 'off',
         OUTBOUND_CALLS_PER_SECOND: '20',
@@ -167,6 +175,32 @@ describe('an outbound call', () => {
       gate: { dialling: { allowed: false } },
     });
     expect(installation.carrier.callsTo(phone(10))).toHaveLength(0);
+  });
+
+  it('is followed up as often as its profile says, with what it was asked for', async () => {
+    installation.carrier.subscribe(phone(13), busy());
+    const more = { agentId: 'persistent', metadata: { lead: 13 } };
+    const first = await accepted(phone(13), more);
+    const chain = await waitFor(
+      async () => {
+        const { body } = await installation.request('GET', '/v1/calls');
+        const calls = body.calls as { id: string; to: string; status: string }[];
+        const ours = calls.filter(({ to, status }) => to === phone(13) && status === 'ended');
+        return ours.length === 3 ? ours.reverse() : undefined;
+      },
+      { what: 'two follow-ups', deadlineMs: 60_000 },
+    );
+    const [, second, third] = chain;
+    expect(chain).toMatchObject([
+      { id: first, followsCallId: null },
+      { followsCallId: first, metadata: { lead: 13 }, endReason: 'busy' },
+      { followsCallId: second?.id, metadata: { lead: 13 }, endReason: 'busy' },
+    ]);
+    await waitFor(async () => (await typesOf(third?.id ?? '')).includes('call.completed'), {
+      what: 'the last call.completed',
+      deadlineMs: 20_000,
+    });
+    expect(installation.carrier.callsTo(phone(13))).toHaveLength(3);
   });
 
   it('whose worker and process die while it rings is never dialled again, and ends', async () => {

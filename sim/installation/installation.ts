@@ -60,7 +60,8 @@ export interface InstallationOptions {
   onBackendRequest?: NonNullable<CrmBackendOptions['onRequest']>;
 }
 
-const GREETER = `name: Front desk
+/** The profile of an installation that is given none. */
+export const GREETER = `name: Front desk
 prompt: |
   You are the front desk of Northwind. The caller is {{customerName}}.
 first_message: "Hi {{customerName | default: 'there'}}, this is Northwind."

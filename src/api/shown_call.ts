@@ -45,6 +45,10 @@ export const ShownCall = z
     gate: z
       .unknown()
       .describe('What was checked before an outbound call was dialled; else `null`.'),
+    followsCallId: z
+      .string()
+      .nullable()
+      .describe('The call that this one follows up; `null` for all others.'),
     createdAt: Time,
     answeredAt: Time.nullable(),
     endedAt: Time.nullable(),
@@ -83,6 +87,7 @@ export function shownCall(
     contact: call.contact,
     metadata: call.metadata,
     gate: call.outbound?.gate ?? null,
+    followsCallId: call.outbound?.followsCallId ?? null,
     createdAt: isoTime(call.createdAt),
     answeredAt: isoTime(call.answeredAt),
     endedAt: isoTime(call.endedAt),

@@ -1,4 +1,5 @@
 import { type ExtractionField, extractionFields } from './extraction_fields.ts';
+import { type FollowUpRule, followUpRulesFrom } from './follow_up_rules.ts';
 import { toE164 } from './phone_number.ts';
 import type { ProfileDocument, ToolName } from './profile_schema.ts';
 
@@ -37,6 +38,8 @@ export interface Profile {
   maxMinutes: number | undefined;
   /** What is read from the transcript after the call. */
   extraction: readonly ExtractionField[];
+  /** At most one for each outcome. */
+  followUps: readonly FollowUpRule[];
 }
 
 export interface RecordingRule {
@@ -83,6 +86,7 @@ export function profileFrom(id: string, document: ProfileDocument): Profile {
     },
     maxMinutes: document.max_minutes,
     extraction: extractionFields(document.extraction),
+    followUps: followUpRulesFrom(document.followups),
   };
 }
 

@@ -111,12 +111,13 @@ function reportIssue(issue: z.core.$ZodIssue, report: Report): void {
   }
 }
 
-/** The keys of a part of the schema: `[]`, `['context']`, `['transfers', 'sales']`, … */
+/** The keys of a part of the schema: `[]`, `['context']`, `['followups', 0]`, `['transfers', 'sales']`, … */
 function knownKeys(path: KeyPath): string[] {
   const shape = profileSchema.shape;
   if (path[0] === 'transfers') return Object.keys(shape.transfers.unwrap().valueType.shape);
   if (path[0] === 'context') return Object.keys(shape.context.unwrap().shape);
   if (path[0] === 'recording') return Object.keys(shape.recording.unwrap().shape);
+  if (path[0] === 'followups') return Object.keys(shape.followups.unwrap().element.shape);
   if (path[0] === 'silence') return Object.keys(shape.silence.unwrap().shape);
   return Object.keys(shape);
 }

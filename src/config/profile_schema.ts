@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { extractionSchema } from './extraction_fields.ts';
+import { followUpRules } from './follow_up_rules.ts';
 import { toE164 } from './phone_number.ts';
 
 /** The tools that a profile can give to its agent. */
@@ -13,7 +14,7 @@ export const TOOL_NAMES = [
 export type ToolName = (typeof TOOL_NAMES)[number];
 
 /** Keys of features that are not built yet: a profile that counts on one must not start without it. */
-export const NOT_BUILT_KEYS = ['hooks', 'barge_in', 'voicemail', 'followups', 'rules'];
+export const NOT_BUILT_KEYS = ['hooks', 'barge_in', 'voicemail', 'rules'];
 
 // A name that the model may say, safe as an object key and in a log.
 const TRANSFER_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
@@ -228,6 +229,11 @@ export const profileSchema = z
       description:
         'What is read from the transcript after the call, beside `summary`, `interested`, `appointmentDateTimeISO`, `appointmentDurationMinutes` and `contactEmail`: a name and its type, `string`, `number`, `integer`, `boolean`, `datetime`, `email` (with `?`: `null` where the call did not tell), a list of words, or `{type, description}`. docs/after-the-call.md says more.',
       examples: [{ callBackAt: 'datetime?', plan: ['basic', 'pro'] }],
+    }),
+    followups: followUpRules.default([]).meta({
+      description:
+        'Whom this agent called is called once more, by the outcome of the call. docs/calls.md says more.',
+      examples: [[{ on: 'NO_ANSWER', after: '2h', times: 3 }]],
     }),
   })
   .refine(

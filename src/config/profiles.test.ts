@@ -52,6 +52,7 @@ test('a name and a prompt make a profile', async () => {
     silence: { promptAfterMs: 20_000, hangUpAfterMs: 60_000 },
     maxMinutes: undefined,
     extraction: DEFAULT_EXTRACTION,
+    followUps: [],
   });
 });
 
@@ -84,6 +85,35 @@ test('a recording waits for the disclosure, unless the profile says otherwise', 
   ]);
   expect(await problemsOf(`${MINIMAL}${told}recording: { enable: true }\n`)).toEqual([
     'x.yaml:4 recording.enable: is unknown: did you mean enabled?',
+  ]);
+});
+
+test('follow-ups have an outcome, a time and a number', async () => {
+  const written = `${MINIMAL}followups:
+  - { on: NO_ANSWER, after: 2h, times: 3 }
+  - { on: BUSY, after: 10m }
+`;
+  expect((await one(written)).followUps).toEqual([
+    { on: 'NO_ANSWER', afterMs: 7_200_000, times: 3 },
+    { on: 'BUSY', afterMs: 600_000, times: 1 },
+  ]);
+  const wrong = `${MINIMAL}followups:
+  - { on: DNC, after: 2h }
+  - { on: BUSY, after: 10, times: 0 }
+  - { on: VOICEMAIL, after: soon, time: 2 }
+  - { on: FAILED, after: 1h, times: 21 }
+`;
+  expect(await problemsOf(wrong)).toEqual([
+    'x.yaml:4 followups[0].on: must be one of NO_ANSWER, BUSY, VOICEMAIL, FAILED, CALLBACK, INTERESTED, NOT_INTERESTED, APPOINTMENT, RESOLVED, TRANSFERRED, UNKNOWN',
+    'x.yaml:5 followups[1].after: must be a text: put it in quotes',
+    'x.yaml:5 followups[1].times: must be at least 1',
+    'x.yaml:6 followups[2].after: must be a time with its unit, such as 30m, 2h or 1d, and at most a year',
+    'x.yaml:6 followups[2].time: is unknown: did you mean times?',
+    'x.yaml:7 followups[3].times: must be at most 20',
+  ]);
+  const twice = `${MINIMAL}followups: [{ on: BUSY, after: 1h }, { on: BUSY, after: 2h }]\n`;
+  expect(await problemsOf(twice)).toEqual([
+    'x.yaml:3 followups[1].on: the same outcome twice: keep one of them',
   ]);
 });
 
@@ -184,7 +214,6 @@ max_minutes: 2000
       await problemsOf(`${MINIMAL}hooks: { on_call_start: "https://backend.example/start" }
 barge_in: {}
 voicemail: {}
-followups: []
 rules: []
 context: { on_missing: forward, forward_to: sales }
 `),
@@ -192,10 +221,9 @@ context: { on_missing: forward, forward_to: sales }
       'x.yaml:3 hooks: is not built yet: remove it',
       'x.yaml:4 barge_in: is not built yet: remove it',
       'x.yaml:5 voicemail: is not built yet: remove it',
-      'x.yaml:6 followups: is not built yet: remove it',
-      'x.yaml:7 rules: is not built yet: remove it',
-      'x.yaml:8 context.on_missing: forward is not built yet: write answer or reject',
-      'x.yaml:8 context.forward_to: is not built yet: remove it',
+      'x.yaml:6 rules: is not built yet: remove it',
+      'x.yaml:7 context.on_missing: forward is not built yet: write answer or reject',
+      'x.yaml:7 context.forward_to: is not built yet: remove it',
     ]);
   });
 

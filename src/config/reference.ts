@@ -93,6 +93,9 @@ function profileRows(schema: JsonSchema, prefix = ''): string[][] {
     if (part.additionalProperties) {
       rows.push(...profileRows(part.additionalProperties, `${path}.<name>.`));
     }
+    if (part.items && !Array.isArray(part.items)) {
+      rows.push(...profileRows(part.items, `${path}[].`));
+    }
   }
   return rows;
 }

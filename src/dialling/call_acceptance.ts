@@ -4,12 +4,14 @@ import { draftEvent } from '../events/catalogue.ts';
 import type { Consent, Decision } from '../gate/decision.ts';
 import type { DialGate } from '../gate/dial_gate.ts';
 import { type Refusal, refusalOf, refusalOfGuard } from '../gate/refusal.ts';
-import { derivedId, newId } from '../ids.ts';
+import { type CallId, derivedId, newId } from '../ids.ts';
 import { GUARD_CODES, type GuardCode } from '../store/outbound_store.ts';
 import type { Append, AppendResult, CallRecord, Store } from '../store/store.ts';
 
 /** What somebody wants: checked in its form, not yet by the gate. */
 export interface CallRequest {
+  /** The id of a call that is made once, whoever asks for it again. (Default: a new one) */
+  callId?: CallId;
   agentId: string;
   /** E.164 both. */
   to: string;
@@ -27,7 +29,7 @@ export interface CallRequest {
 
 export type AcceptedCall =
   | { status: 'accepted'; call: CallRecord }
-  /** The idempotency key has made this call, of the same body. */
+  /** The idempotency key has made this call, of the same body, or the call's id is known. */
   | { status: 'repeated'; call: CallRecord }
   /** The idempotency key has made a call of another body. */
   | { status: 'conflict' }
@@ -63,6 +65,8 @@ export function createCallAcceptance(options: CallAcceptanceOptions) {
   const clock = options.clock ?? Date.now;
 
   const repetitionOf = async (request: CallRequest, since: number) => {
+    const made = request.callId && (await store.getCall(request.callId));
+    if (made) return { status: 'repeated', call: made } as const;
     if (!request.idempotency) return null;
     const { key, bodyHash } = request.idempotency;
     const known = await store.findIdempotent({ apiKeyId: request.apiKeyId, key, since });
@@ -120,8 +124,8 @@ function appendOf(
   decision: Decision,
   { now, guard }: { now: number; guard: NonNullable<Append['accept']>['guard'] },
 ): Append {
-  const id = newId('call', now);
-  const { scheduledFor, idempotency, apiKeyId } = request;
+  const { scheduledFor, idempotency, apiKeyId, followsCallId } = request;
+  const id = request.callId ?? newId('call', now);
   const scheduled = scheduledFor !== null && scheduledFor > now ? scheduledFor : null;
   return {
     callId: id,
@@ -140,14 +144,17 @@ function appendOf(
         scheduledFor: scheduled,
         gate: { acceptance: decision },
         consentRecordId: request.consent.recordId,
-        followsCallId: request.followsCallId,
+        followsCallId,
       },
     },
     accept: { apiKeyId, idempotency, guard },
     events: [
       draftEvent(
         'call.initiated',
-        scheduled === null ? {} : { scheduled_for: new Date(scheduled).toISOString() },
+        {
+          ...(scheduled !== null && { scheduled_for: new Date(scheduled).toISOString() }),
+          ...(followsCallId !== null && { follows_call_id: followsCallId }),
+        },
         { time: now },
       ),
     ],

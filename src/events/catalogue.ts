@@ -46,11 +46,12 @@ const recording = {
 export const EVENTS = {
   'call.initiated': defineEvent({
     meaning: 'An outbound call has been accepted.',
-    when: 'The API has answered 202, before anything is dialled.',
+    when: 'The API has answered 202, or a call is to be followed up; before anything is dialled.',
     counter: 'call',
     status: 'emitted',
     data: z.object({
       scheduled_for: z.string().optional().describe('When it will be dialled, ISO 8601.'),
+      follows_call_id: z.string().optional().describe('The call that it follows up.'),
     }),
     derived: [],
     example: { scheduled_for: '2026-03-02T15:00:00.000Z' },

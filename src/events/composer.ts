@@ -5,6 +5,7 @@ import { EVENTS, isEventType } from './catalogue.ts';
 import { completionJob } from './completion_job.ts';
 import { derivesFromHistory } from './derived_data.ts';
 import { composeEvent, redactedBody } from './envelope.ts';
+import { followUpJob } from './follow_up_job.ts';
 import { recordingJob } from './recording_job.ts';
 
 /** Whether `*` and the default endpoint take a type; transcripts have to be named. */
@@ -12,11 +13,17 @@ export function isForEverybody(type: string): boolean {
   return !type.startsWith('transcript.');
 }
 
-/**
- * The catalogue's side of the append: what the store asks of an event while it writes it. What a
- * call has cost is said by these prices. (Default: the list prices)
- */
-export function createEventComposer(prices?: PriceTable): EventComposer {
+export interface ComposerOptions {
+  /** What calls cost by. (Default: the list prices) */
+  prices?: PriceTable | undefined;
+  /** The agents whose profile has more calls follow. (Default: none) */
+  followedAgents?: readonly string[] | undefined;
+}
+
+/** The catalogue's side of the append: what the store asks of an event while it writes it. */
+export function createEventComposer(options: ComposerOptions = {}): EventComposer {
+  const { prices } = options;
+  const followed = new Set(options.followedAgents);
   return {
     kindOf(type) {
       if (!isEventType(type)) return null;
@@ -44,6 +51,9 @@ export function createEventComposer(prices?: PriceTable): EventComposer {
     redact: redactedBody,
 
     jobsFor({ draft, call, history }) {
+      if (draft.type === 'call.completed') {
+        return followed.has(call.agentId) ? [followUpJob(call)] : [];
+      }
       if (draft.type !== 'call.ended') return [];
       const jobs = [callActivityJob(call, history), recordingJob(call, history)];
       return [...jobs.filter((job) => job !== null), completionJob(call)];

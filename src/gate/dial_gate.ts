@@ -148,7 +148,7 @@ const AcceptedGate = z.object({
 });
 
 /** What was said of consent when the call was accepted. */
-function consentOf({ outbound }: CallRecord): Consent {
+export function consentOf({ outbound }: CallRecord): Consent {
   const gate = AcceptedGate.safeParse(outbound?.gate);
   const said = gate.data?.acceptance.reasons.find(({ rule }) => rule === 'consent');
   return {

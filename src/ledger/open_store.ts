@@ -1,5 +1,5 @@
-import type { PriceTable } from '../cost/price_table.ts';
 import type { CallwireError } from '../errors.ts';
+import type { ComposerOptions } from '../events/composer.ts';
 import { thisCommand } from '../store/data_dir_lock.ts';
 import type { DefaultEndpoint } from '../store/default_endpoint.ts';
 import type { Store } from '../store/store.ts';
@@ -22,12 +22,12 @@ export function openStore(options: {
   defaultEndpoint: DefaultEndpoint | null;
   /** An endpoint that has only failed for this long is disabled, milliseconds (Default: 5 days) */
   endpointDisableAfterMs?: number;
-  /** What calls cost by. (Default: the list prices) */
-  prices?: PriceTable;
+  /** What is said of calls, and done after them. */
+  composer?: ComposerOptions;
   /** The store has died; only another process can open it again. */
   onLost?: (error: CallwireError) => void;
 }): Promise<Store> {
-  const { onLost, prices, ...rest } = options;
-  const data: ThreadData = { ...rest, prices, command: thisCommand() };
+  const { onLost, composer = {}, ...rest } = options;
+  const data: ThreadData = { ...rest, composer, command: thisCommand() };
   return startStoreThread(new URL('./store_thread.ts', import.meta.url), data, onLost);
 }

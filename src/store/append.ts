@@ -121,6 +121,8 @@ class BatchWriter {
   }
 
   async #write(entry: Append, before: CallRecord | undefined): Promise<AppendResult> {
+    // Accepted already: whoever asks again under the same id has the call of the first time.
+    if (entry.accept !== undefined && before !== undefined) return APPENDED;
     if (entry.callId !== null && before === undefined) {
       if (entry.open === undefined) return refused('CALL_UNKNOWN', 'The call was never opened.');
       if (entry.open.id !== entry.callId) {

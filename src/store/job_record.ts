@@ -4,8 +4,9 @@
  * - `dial`       an outbound call is handed to a call process when its time has come
  * - `recording`  the file of a recorded call is put where recordings are kept
  * - `completion` what is said of a call after it: extraction, outcome, `call.completed`
+ * - `follow_up`  the calls that a completed one leads to
  */
-export type JobKind = DeliveryKind | 'dial' | 'recording' | 'completion';
+export type JobKind = DeliveryKind | 'dial' | 'recording' | 'completion' | 'follow_up';
 
 /** What goes to somebody else's system: shown as a delivery, and replayed. Dialling never is. */
 export const DELIVERY_KINDS = ['webhook', 'crm_write'] as const;

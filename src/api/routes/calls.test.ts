@@ -32,6 +32,7 @@ describe('a call', () => {
         contact: { id: null, name: null, phone: CALLER },
         metadata: { tenant: 'seven' },
         gate: null,
+        followsCallId: null,
         createdAt: expect.stringMatching(/Z$/),
         answeredAt: expect.stringMatching(/Z$/),
         endedAt: expect.stringMatching(/Z$/),

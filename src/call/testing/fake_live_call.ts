@@ -72,6 +72,7 @@ export const PROFILE: Profile = {
   silence: { promptAfterMs: null, hangUpAfterMs: null },
   maxMinutes: undefined,
   extraction: DEFAULT_EXTRACTION,
+  followUps: [],
 };
 
 export interface FakeLiveCall {
