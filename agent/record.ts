@@ -89,6 +89,7 @@ export async function startRecord(
     dataDir,
     defaultEndpoint: defaultEndpoint && { perEvent: defaultEndpoint.perEvent },
     endpointDisableAfterMs: settings.delivery.endpointDisableAfterMs,
+    ownContacts: settings.crm.adapter === 'builtin',
     composer: {
       prices: await loadPrices(settings.pricesFile),
       followedAgents: profiles.all.flatMap(({ id, followUps }) =>

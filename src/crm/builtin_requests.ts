@@ -18,7 +18,14 @@ export function builtinCrmRequests(store: Pick<ContactStore, 'findContacts'>): R
   };
 }
 
-/** The import's own columns stand beside Callwire's, which win where both have a name. */
-function toContact({ fields, createdAt: _, ...known }: StoredContact): Contact {
-  return { ...fields, ...known };
+/**
+ * The import's own columns stand beside Callwire's, which win where both have a name; what is known of
+ * calls only where there was one, for another system may have counted before.
+ */
+function toContact(contact: StoredContact): Contact {
+  const { fields, createdAt: _, callCount, lastCallAt, lastCallDuration, ...rest } = contact;
+  const { lastOutcome, ...known } = rest;
+  const lastCallDate = lastCallAt === null ? null : new Date(lastCallAt).toISOString();
+  const calls = { callCount, lastCallDate, lastCallDuration, lastOutcome };
+  return callCount > 0 ? { ...fields, ...known, ...calls } : { ...calls, ...fields, ...known };
 }

@@ -22,6 +22,8 @@ export function openStore(options: {
   defaultEndpoint: DefaultEndpoint | null;
   /** An endpoint that has only failed for this long is disabled, milliseconds (Default: 5 days) */
   endpointDisableAfterMs?: number;
+  /** The contacts of this database are the CRM's, and learn of each call. (Default: true) */
+  ownContacts?: boolean;
   /** What is said of calls, and done after them. */
   composer?: ComposerOptions;
   /** The store has died; only another process can open it again. */

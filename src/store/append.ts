@@ -8,6 +8,7 @@ import {
   openedCall,
 } from './call_derivation.ts';
 import { callFromRow, callToRow, derivedColumns } from './call_row.ts';
+import { countCall } from './contact_calls.ts';
 import type { DefaultEndpoint } from './default_endpoint.ts';
 import type { CallHistory, EventComposer } from './event_composer.ts';
 import { callHistory } from './event_log.ts';
@@ -28,6 +29,8 @@ export interface AppendOptions {
   clock: () => number;
   /** Life of the lease that opens a call. */
   openLeaseMs: number;
+  /** Whether the contacts of this database are the CRM's, and learn of each completed call. */
+  ownContacts: boolean;
 }
 
 /**
@@ -248,6 +251,9 @@ class BatchWriter {
     this.#entryEventIds.push(draft.id);
     if (call !== null) this.#update(deriveFromComposed(call, draft.type, composed.data));
     if (redacted) return APPENDED;
+    if (call !== null && draft.type === 'call.completed' && before?.outcome === null) {
+      if (this.#options.ownContacts) await countCall(this.#trx, call, this.#now);
+    }
     for (const recipient of await this.#fanOut.recipientsOf(draft, composed.data)) {
       await this.#insertJob({
         id: newId('dlv', this.#now),

@@ -42,7 +42,17 @@ export interface ContactInput {
   fields: Record<string, string>;
 }
 
-export interface StoredContact extends ContactInput {
+/** What the contact's completed calls were, those that never reached anybody left out. */
+export interface ContactCalls {
+  callCount: number;
+  /** Milliseconds: when the last one was answered, or ended without an answer. */
+  lastCallAt: number | null;
+  /** Seconds; 0 for a call that nobody answered. */
+  lastCallDuration: number | null;
+  lastOutcome: string | null;
+}
+
+export interface StoredContact extends ContactInput, ContactCalls {
   id: string;
   createdAt: number;
 }

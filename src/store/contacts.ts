@@ -1,7 +1,13 @@
 import { type Expression, type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { CallwireError } from '../errors.ts';
 import { newId } from '../ids.ts';
-import type { ContactEntry, ContactInput, ContactStore, StoredContact } from './contact_store.ts';
+import type {
+  ContactCalls,
+  ContactEntry,
+  ContactInput,
+  ContactStore,
+  StoredContact,
+} from './contact_store.ts';
 import type { ContactTable, Tables } from './schema.ts';
 
 /** By phone (exact, E.164) or by any part of name, e-mail or phone; both given, both must fit. */
@@ -62,7 +68,7 @@ export async function saveContact(
   const known = await contactByPhone(trx, contact.phone);
   if (known === null) {
     const id = await insertContact(trx, contact, now);
-    return { contact: { ...contact, id, createdAt: now }, created: true };
+    return { contact: { ...contact, ...NO_CALLS, id, createdAt: now }, created: true };
   }
   const next: StoredContact = {
     ...known,
@@ -189,11 +195,15 @@ async function contactOf(
   return known?.id ?? (await insertContact(trx, { ...NOBODY, phone: entry.phone }, now));
 }
 
-async function contactByPhone(db: Kysely<Tables>, phone: string): Promise<StoredContact | null> {
+export async function contactByPhone(
+  db: Kysely<Tables>,
+  phone: string,
+): Promise<StoredContact | null> {
   return (await findContacts(db, { phone, limit: 1 }))[0] ?? null;
 }
 
-const NOBODY: Omit<ContactInput, 'phone'> = {
+/** Somebody of whom only the number is known. */
+export const NOBODY: Omit<ContactInput, 'phone'> = {
   name: null,
   email: null,
   accountStatus: null,
@@ -202,7 +212,14 @@ const NOBODY: Omit<ContactInput, 'phone'> = {
   fields: {},
 };
 
-async function insertContact(
+const NO_CALLS: ContactCalls = {
+  callCount: 0,
+  lastCallAt: null,
+  lastCallDuration: null,
+  lastOutcome: null,
+};
+
+export async function insertContact(
   trx: Transaction<Tables>,
   contact: ContactInput,
   now: number,
@@ -236,5 +253,9 @@ function contactFromRow(row: Selectable<ContactTable>): StoredContact {
     preferredLanguage: row.preferred_language,
     fields: JSON.parse(row.fields) as Record<string, string>,
     createdAt: row.created_at,
+    callCount: row.call_count,
+    lastCallAt: row.last_call_at,
+    lastCallDuration: row.last_call_duration,
+    lastOutcome: row.last_outcome,
   };
 }

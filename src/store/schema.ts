@@ -125,6 +125,11 @@ export interface ContactTable {
   preferred_language: string | null;
   fields: string;
   created_at: number;
+  call_count: Generated<number>;
+  last_call_at: number | null;
+  /** Seconds. */
+  last_call_duration: number | null;
+  last_outcome: string | null;
 }
 
 export interface ContactEntryTable {

@@ -54,6 +54,8 @@ export interface SqliteStoreOptions {
   openLeaseMs?: number;
   /** An endpoint that has only failed for this long is disabled, milliseconds (Default: 5 days) */
   endpointDisableAfterMs?: number;
+  /** The contacts of this database are the CRM's, and learn of each call. (Default: true) */
+  ownContacts?: boolean;
   /** Checkpoints are made by another thread, not inside of commits. (Default: false) */
   checkpointsBeside?: boolean;
 }
@@ -85,6 +87,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       clock: options.clock ?? Date.now,
       openLeaseMs: options.openLeaseMs ?? 30_000,
       endpointDisableAfterMs: options.endpointDisableAfterMs ?? FIVE_DAYS_MS,
+      ownContacts: options.ownContacts ?? true,
     });
   } catch (error) {
     await db?.destroy().catch(() => {});

@@ -8,7 +8,7 @@ import type { FromThread, ToThread } from './thread_protocol.ts';
 /** What the main thread decides; the composer is code, so the thread's entry brings it. */
 export type StoreThreadData = Pick<
   SqliteStoreOptions,
-  'dataDir' | 'defaultEndpoint' | 'command' | 'endpointDisableAfterMs'
+  'dataDir' | 'defaultEndpoint' | 'command' | 'endpointDisableAfterMs' | 'ownContacts'
 >;
 
 /**

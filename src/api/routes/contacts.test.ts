@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
+import { draftEvent } from '../../events/catalogue.ts';
 import { testApi } from '../testing/test_api.ts';
+import { endedCall, write } from '../testing/written_call.ts';
 
 const ADA = { phone: '+1 (555) 010-0001', name: 'Ada', email: 'ada@example.com' };
 
@@ -73,6 +75,25 @@ it('contacts are found by number and by text, in pages', async () => {
   expect(await names(`cursor=${body.nextCursor}`)).toEqual(['Ada 1']);
   // A phone number in a URL is personal data: URLs are never logged.
   expect(api.logged.join('')).not.toContain('5550100003');
+});
+
+it('a contact tells of its calls', async () => {
+  const api = await testApi();
+  const { contact } = (await api.request('POST', '/v1/contacts', { body: ADA })).body;
+  const none = { callCount: 0, lastCallDate: null, lastCallDuration: null, lastOutcome: null };
+  expect(contact).toMatchObject(none);
+  const time = Date.UTC(2026, 0, 1);
+  const callId = await endedCall(api.store, time);
+  const rest = { extraction: null, recording_url: null, recording_expires_at: null };
+  const completed = draftEvent('call.completed', { outcome: 'CALLBACK', ...rest });
+  await write(api.store, { callId, events: [completed] });
+  const { body } = await api.request('GET', `/v1/contacts/${contact.id}`);
+  expect(body.contact).toMatchObject({
+    callCount: 1,
+    lastCallDate: '2026-01-01T00:00:01.000Z',
+    lastCallDuration: 30,
+    lastOutcome: 'CALLBACK',
+  });
 });
 
 it('a contact is deleted with its notes', async () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { toE164 } from '../../config/phone_number.ts';
+import { OUTCOMES } from '../../events/vocabulary.ts';
 import type { ContactInput, StoredContact } from '../../store/store.ts';
 import type { ApiApp } from '../api_app.ts';
 import { invalidField, notFound } from '../api_error.ts';
@@ -44,6 +45,10 @@ const Contact = z
     lastInteraction: z.string().nullable(),
     preferredLanguage: z.string().nullable(),
     fields: z.record(z.string(), z.string()),
+    callCount: z.number().describe('Completed calls in both directions, answered or not.'),
+    lastCallDate: Time.nullable().describe('When the last one was answered, or ended without.'),
+    lastCallDuration: z.number().nullable().describe('Seconds, 0 without an answer.'),
+    lastOutcome: z.enum(OUTCOMES).nullable(),
     createdAt: Time,
   })
   .meta({ id: 'Contact' });
@@ -197,6 +202,13 @@ function e164(phone: string): string {
   return number;
 }
 
-function shown({ createdAt, ...contact }: StoredContact): z.infer<typeof Contact> {
-  return { ...contact, createdAt: isoTime(createdAt) };
+function shown({ createdAt, lastCallAt, ...contact }: StoredContact): z.infer<typeof Contact> {
+  return {
+    ...contact,
+    lastCallDate: isoTime(lastCallAt),
+    lastOutcome: Outcome.safeParse(contact.lastOutcome).data ?? null,
+    createdAt: isoTime(createdAt),
+  };
 }
+
+const Outcome = z.enum(OUTCOMES);

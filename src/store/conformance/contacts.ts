@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { contact } from './drafts.ts';
-import type { StoreUnderTest } from './store_under_test.ts';
+import type { Append, CallOpening } from '../store.ts';
+import { callOpening, contact, event } from './drafts.ts';
+import { START, type StoreUnderTest } from './store_under_test.ts';
 
 /** The built-in CRM. */
 export function contactConformance(t: StoreUnderTest): void {
@@ -101,6 +102,57 @@ export function contactConformance(t: StoreUnderTest): void {
       expect(await t.store.listContactEntries(id)).toEqual([]);
     });
 
+    it('learn of each call when it is completed, once', async () => {
+      const { contact: ada } = await t.store.saveContact(contact());
+      expect(ada).toMatchObject({ callCount: 0, lastCallAt: null, lastOutcome: null });
+      const first = talk({ from: ada.phone }, { outcome: 'CALLBACK', answeredAt: START });
+      expect(await t.append(first)).toEqual(['appended']);
+      const knows = () => t.store.getContact(ada.id);
+      const afterFirst = {
+        callCount: 1,
+        lastCallAt: START,
+        lastCallDuration: 42,
+        lastOutcome: 'CALLBACK',
+      };
+      expect(await knows()).toMatchObject(afterFirst);
+      // The settlement that is repeated after a crash, and whoever else completes the call.
+      const again = event('call.completed', { outcome: 'DNC' });
+      await t.append(first, { callId: first.callId, events: [again] });
+      expect(await knows()).toMatchObject(afterFirst);
+
+      const missed = { direction: 'outbound', from: '+15550100000', to: ada.phone } as const;
+      await t.append(talk(missed, { outcome: 'NO_ANSWER', endedAt: START + 90_000 }));
+      expect(await knows()).toMatchObject({
+        callCount: 2,
+        lastCallAt: START + 90_000,
+        lastCallDuration: 0,
+        lastOutcome: 'NO_ANSWER',
+      });
+      // One that began before, and was read later.
+      await t.append(
+        talk({ from: ada.phone }, { outcome: 'RESOLVED', answeredAt: START + 10_000 }),
+      );
+      expect(await knows()).toMatchObject({ callCount: 3, lastOutcome: 'NO_ANSWER' });
+    });
+
+    it('learn nothing of calls that reached nobody', async () => {
+      const { contact: ada } = await t.store.saveContact(contact());
+      const outbound = { direction: 'outbound', from: '+15550100000', to: ada.phone } as const;
+      await t.append(talk(outbound, { outcome: 'FAILED', reason: 'blocked' }));
+      await t.append(talk({ from: null }, { outcome: 'RESOLVED', answeredAt: START }));
+      expect(await t.store.listContacts({ limit: 5 })).toEqual([ada]);
+    });
+
+    it('are made of whoever was talked to, and not of whoever was missed', async () => {
+      const stranger = '+15550100003';
+      await t.append(talk({ from: stranger }, { outcome: 'NO_ANSWER' }));
+      expect(await t.store.listContacts({ limit: 5 })).toEqual([]);
+      await t.append(talk({ from: stranger }, { outcome: 'RESOLVED', answeredAt: START }));
+      expect(await t.store.listContacts({ limit: 5 })).toMatchObject([
+        { phone: stranger, name: null, callCount: 1, lastOutcome: 'RESOLVED' },
+      ]);
+    });
+
     it('are not invented for an entry that names nobody', async () => {
       const entry = { id: 'e', contactId: null, phone: null, kind: 'note' as const, time: t.now };
       await expect(t.store.addContactEntry({ ...entry, data: {} })).rejects.toMatchObject({
@@ -112,4 +164,23 @@ export function contactConformance(t: StoreUnderTest): void {
       });
     });
   });
+}
+
+/** A whole call in one append. */
+function talk(
+  opening: Partial<CallOpening>,
+  call: { outcome: string; answeredAt?: number; endedAt?: number; reason?: string },
+): Append {
+  const open = callOpening(opening);
+  const { outcome, answeredAt, endedAt = (answeredAt ?? START) + 42_000, reason } = call;
+  const ended = event('call.ended', { end_reason: reason ?? 'caller_hung_up' });
+  return {
+    callId: open.id,
+    open,
+    events: [
+      ...(answeredAt === undefined ? [] : [{ ...event('call.answered'), time: answeredAt }]),
+      { ...ended, time: endedAt },
+      event('call.completed', { outcome }),
+    ],
+  };
 }

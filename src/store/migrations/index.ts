@@ -6,6 +6,7 @@ import * as initial from './0001_initial.ts';
 import * as endpoints from './0002_endpoints.ts';
 import * as outbound from './0003_outbound.ts';
 import * as pruning from './0004_pruning.ts';
+import * as contactCalls from './0005_contact_calls.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -13,6 +14,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0002_endpoints': endpoints,
   '0003_outbound': outbound,
   '0004_pruning': pruning,
+  '0005_contact_calls': contactCalls,
 };
 
 /**
