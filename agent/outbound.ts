@@ -117,16 +117,15 @@ function followUps(
   { store, accept, profiles }: { store: Store; accept: AcceptCall; profiles: Profiles },
 ): FollowUpHandler {
   const trunk = settings.sip.outbound;
-  const rules = new Map(profiles.all.map(({ id, followUps }) => [id, followUps]));
-  if (!trunk && [...rules.values()].some(({ length }) => length > 0)) {
-    log.warn('no SIP_OUTBOUND_ADDRESS: profiles have followups, and nobody can be called');
+  const { all } = profiles;
+  if (!trunk && all.some(({ followUps, rules }) => followUps.length + rules.length > 0)) {
+    log.warn('no SIP_OUTBOUND_ADDRESS: profiles have followups or rules, and nobody can be called');
   }
   return new FollowUpHandler({
     store,
     accept,
     callerNumber: trunk ? trunk.callerNumber : null,
-    // An agent that is gone by now is not spoken for any more.
-    followUpsOf: (agentId) => rules.get(agentId) ?? [],
+    profileOf: (agentId) => all.find(({ id }) => id === agentId),
     log: logger('follow_up'),
   });
 }

@@ -92,8 +92,8 @@ export async function startRecord(
     ownContacts: settings.crm.adapter === 'builtin',
     composer: {
       prices: await loadPrices(settings.pricesFile),
-      followedAgents: profiles.all.flatMap(({ id, followUps }) =>
-        followUps.length > 0 ? [id] : [],
+      followedAgents: profiles.all.flatMap(({ id, followUps, rules }) =>
+        followUps.length + rules.length > 0 ? [id] : [],
       ),
     },
     onLost: lost.reject,

@@ -29,6 +29,9 @@ export const FOLLOWED_OUTCOMES = [
 ] as const;
 export type FollowedOutcome = (typeof FOLLOWED_OUTCOMES)[number];
 
+/** Every outcome there is, in the catalogue's words. */
+export const OUTCOME_WORDS = [...FOLLOWED_OUTCOMES, 'DNC', 'NOT_OWNER', 'WRONG_NUMBER'] as const;
+
 export const MAX_FOLLOW_UPS = 20;
 const MAX_AFTER_MS = 366 * 86_400_000;
 

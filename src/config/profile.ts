@@ -1,3 +1,4 @@
+import { type CallRule, callRulesFrom } from './call_rules.ts';
 import { type ExtractionField, extractionFields } from './extraction_fields.ts';
 import { type FollowUpRule, followUpRulesFrom } from './follow_up_rules.ts';
 import { toE164 } from './phone_number.ts';
@@ -40,6 +41,7 @@ export interface Profile {
   extraction: readonly ExtractionField[];
   /** At most one for each outcome. */
   followUps: readonly FollowUpRule[];
+  rules: readonly CallRule[];
 }
 
 export interface RecordingRule {
@@ -61,6 +63,7 @@ export function profileFrom(id: string, document: ProfileDocument): Profile {
   for (const [name, { to, say }] of Object.entries(document.transfers)) {
     transfers[name] = { to, say };
   }
+  const extraction = extractionFields(document.extraction);
   return {
     id,
     name: document.name,
@@ -85,8 +88,9 @@ export function profileFrom(id: string, document: ProfileDocument): Profile {
       hangUpAfterMs: document.silence.hang_up_after_s * 1_000 || null,
     },
     maxMinutes: document.max_minutes,
-    extraction: extractionFields(document.extraction),
+    extraction,
     followUps: followUpRulesFrom(document.followups),
+    rules: callRulesFrom(document.rules, extraction),
   };
 }
 

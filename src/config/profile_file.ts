@@ -8,6 +8,8 @@ import {
   parseDocument,
 } from 'yaml';
 import type { z } from 'zod';
+import { conditionNames, conditionProblem } from './call_rules.ts';
+import { extractionFields } from './extraction_fields.ts';
 import { NOT_BUILT_KEYS, type ProfileDocument, profileSchema } from './profile_schema.ts';
 import { nearest } from './suggestion.ts';
 import { checkTemplate } from './template.ts';
@@ -47,7 +49,10 @@ export function parseProfile(text: string): ParsedProfile {
   if (problems.length > 0) return { document: null, problems, lineOf };
 
   const result = checkDocument(yaml, report);
-  if (result) checkTemplates(result, { yaml, lines }, report);
+  if (result) {
+    checkTemplates(result, { yaml, lines }, report);
+    checkRules(result, report);
+  }
   problems.sort((a, b) => a.line - b.line);
   return { document: problems.length > 0 ? null : result, problems, lineOf };
 }
@@ -118,6 +123,7 @@ function knownKeys(path: KeyPath): string[] {
   if (path[0] === 'context') return Object.keys(shape.context.unwrap().shape);
   if (path[0] === 'recording') return Object.keys(shape.recording.unwrap().shape);
   if (path[0] === 'followups') return Object.keys(shape.followups.unwrap().element.shape);
+  if (path[0] === 'rules') return Object.keys(shape.rules.unwrap().element.shape);
   if (path[0] === 'silence') return Object.keys(shape.silence.unwrap().shape);
   return Object.keys(shape);
 }
@@ -164,6 +170,14 @@ function checkTemplates(document: ProfileDocument, source: Source, report: Repor
     for (const problem of checkTemplate(template, known)) {
       report(path, problem.message, templateLine(source, path, problem.line));
     }
+  }
+}
+
+function checkRules(document: ProfileDocument, report: Report): void {
+  const names = conditionNames(extractionFields(document.extraction));
+  for (const [index, { when }] of document.rules.entries()) {
+    const problem = conditionProblem(when, names);
+    if (problem !== null) report(['rules', index, 'when'], problem);
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { callRules } from './call_rules.ts';
 import { extractionSchema } from './extraction_fields.ts';
 import { followUpRules } from './follow_up_rules.ts';
 import { toE164 } from './phone_number.ts';
@@ -14,7 +15,7 @@ export const TOOL_NAMES = [
 export type ToolName = (typeof TOOL_NAMES)[number];
 
 /** Keys of features that are not built yet: a profile that counts on one must not start without it. */
-export const NOT_BUILT_KEYS = ['hooks', 'barge_in', 'voicemail', 'rules'];
+export const NOT_BUILT_KEYS = ['hooks', 'barge_in', 'voicemail'];
 
 // A name that the model may say, safe as an object key and in a log.
 const TRANSFER_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
@@ -234,6 +235,13 @@ export const profileSchema = z
       description:
         'Whom this agent called is called once more, by the outcome of the call. docs/calls.md says more.',
       examples: [[{ on: 'NO_ANSWER', after: '2h', times: 3 }]],
+    }),
+    rules: callRules.default([]).meta({
+      description:
+        'Whom an agent has spoken with, or tried to, another one calls, by what is known after the call. docs/after-the-call.md says more.',
+      examples: [
+        [{ on: 'call.completed', when: 'contact.AnnualRevenue > 100000', call_with: 'vip' }],
+      ],
     }),
   })
   .refine(

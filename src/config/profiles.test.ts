@@ -53,6 +53,7 @@ test('a name and a prompt make a profile', async () => {
     maxMinutes: undefined,
     extraction: DEFAULT_EXTRACTION,
     followUps: [],
+    rules: [],
   });
 });
 
@@ -114,6 +115,50 @@ test('follow-ups have an outcome, a time and a number', async () => {
   const twice = `${MINIMAL}followups: [{ on: BUSY, after: 1h }, { on: BUSY, after: 2h }]\n`;
   expect(await problemsOf(twice)).toEqual([
     'x.yaml:3 followups[1].on: the same outcome twice: keep one of them',
+  ]);
+});
+
+test('rules have a condition and an agent that there is', async () => {
+  const rules = `rules:
+  - on: call.completed
+    when: contact.AnnualRevenue > 100000 and extraction.plan == "pro"
+    call_with: vip
+  - { on: call.completed, when: outcome == "CALLBACK", call_with: x, known_consent: true }
+extraction: { plan: [basic, pro] }
+`;
+  const vip = `${MINIMAL}numbers: ["+15550100009"]\n`;
+  const { all } = await load({ 'vip.yaml': vip, 'x.yaml': MINIMAL + rules });
+  expect(all[1]?.rules).toMatchObject([
+    { when: 'contact.AnnualRevenue > 100000 and extraction.plan == "pro"', callWith: 'vip' },
+    { callWith: 'x', knownConsent: true },
+  ]);
+  expect(await problems({ 'x.yaml': MINIMAL + rules })).toEqual([
+    'x.yaml:6 rules[0].call_with: there is no agent vip: there are x',
+  ]);
+});
+
+test('a rule that could never be looked at stops the start', async () => {
+  const rules = (...conditions: string[]) =>
+    `${MINIMAL}rules:\n${conditions
+      .map((when) => `  - { on: call.completed, when: '${when}', call_with: x }\n`)
+      .join('')}`;
+  const wrong = rules('contact.a >', 'outcom == "BUSY"', 'extraction.plam == 1', 'outcome == "OK"');
+  expect(await problemsOf(wrong)).toEqual([
+    expect.stringMatching(
+      /^x\.yaml:4 rules\[0\]\.when: cannot be read: .* at character 12\. It may/,
+    ),
+    'x.yaml:5 rules[1].when: names outcom, which is unknown: did you mean outcome?',
+    expect.stringMatching(/^x\.yaml:6 rules\[2\]\.when: names extraction\.plam, which is unknown/),
+    expect.stringMatching(/^x\.yaml:7 rules\[3\]\.when: compares outcome with "OK", and there are/),
+  ]);
+  const others = `${MINIMAL}rules:
+  - { on: call.ended, when: "true", call_with: x }
+  - { on: call.completed, call_with: x, wen: "true" }
+`;
+  expect(await problemsOf(others)).toEqual([
+    'x.yaml:4 rules[0].on: must be one of call.completed',
+    'x.yaml:5 rules[1].when: is missing',
+    'x.yaml:5 rules[1].wen: is unknown: did you mean when?',
   ]);
 });
 
@@ -214,16 +259,14 @@ max_minutes: 2000
       await problemsOf(`${MINIMAL}hooks: { on_call_start: "https://backend.example/start" }
 barge_in: {}
 voicemail: {}
-rules: []
 context: { on_missing: forward, forward_to: sales }
 `),
     ).toEqual([
       'x.yaml:3 hooks: is not built yet: remove it',
       'x.yaml:4 barge_in: is not built yet: remove it',
       'x.yaml:5 voicemail: is not built yet: remove it',
-      'x.yaml:6 rules: is not built yet: remove it',
-      'x.yaml:7 context.on_missing: forward is not built yet: write answer or reject',
-      'x.yaml:7 context.forward_to: is not built yet: remove it',
+      'x.yaml:6 context.on_missing: forward is not built yet: write answer or reject',
+      'x.yaml:6 context.forward_to: is not built yet: remove it',
     ]);
   });
 

@@ -4,6 +4,7 @@ import { CallwireError } from '../errors.ts';
 import { toE164 } from './phone_number.ts';
 import { type Profile, profileFrom } from './profile.ts';
 import { type ParsedProfile, parseProfile } from './profile_file.ts';
+import { nearest } from './suggestion.ts';
 
 /** The agents of this installation. */
 export interface Profiles {
@@ -26,7 +27,7 @@ export async function loadProfiles(dir: string): Promise<Profiles> {
   );
   const problems = files.flatMap((file) => file.problems);
   if (files.length === 0) problems.push(`${shown(dir)}: there is no agent profile (*.yaml) in it`);
-  problems.push(...conflicts(files));
+  problems.push(...conflicts(files), ...unknownAgents(files));
   if (problems.length > 0) throw invalid(problems);
   return new LoadedProfiles(files.flatMap((file) => file.profile ?? []));
 }
@@ -118,6 +119,20 @@ function conflicts(files: readonly ProfileFile[]): string[] {
     } else defaultAgent = path;
   }
   return problems;
+}
+
+/** Agents that the rules of others call with. */
+function unknownAgents(files: readonly ProfileFile[]): string[] {
+  const ids = files.map(({ id }) => id);
+  return files.flatMap(({ path, profile, parsed }) =>
+    (profile?.rules ?? []).flatMap(({ callWith }, index) => {
+      if (ids.includes(callWith)) return [];
+      const guess = nearest(callWith, ids);
+      const message = `there is no agent ${callWith}: ${guess ? `did you mean ${guess}?` : `there are ${ids.join(', ')}`}`;
+      const line = parsed?.lineOf(['rules', index, 'call_with']) ?? 1;
+      return [at(path, line, `rules[${index}].call_with`, message)];
+    }),
+  );
 }
 
 function at(path: string, line: number, key: string, message: string): string {

@@ -25,6 +25,8 @@ export interface CallRequest {
   apiKeyId: string;
   idempotency: { key: string; bodyHash: string } | null;
   followsCallId: string | null;
+  /** A rule asks, and not a follow-up or the API. (Default: false) */
+  madeByRule?: boolean;
 }
 
 export type AcceptedCall =
@@ -145,6 +147,7 @@ function appendOf(
         gate: { acceptance: decision },
         consentRecordId: request.consent.recordId,
         followsCallId,
+        madeByRule: request.madeByRule ?? false,
       },
     },
     accept: { apiKeyId, idempotency, guard },

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { FOLLOWED_OUTCOMES, type FollowUpRule } from '../config/follow_up_rules.ts';
+import { type CallRule, callRulesFrom } from '../config/call_rules.ts';
+import { DEFAULT_EXTRACTION } from '../config/extraction_fields.ts';
+import { FOLLOWED_OUTCOMES, type FollowUpRule, OUTCOME_WORDS } from '../config/follow_up_rules.ts';
 import { draftEvent, type EndReason, OUTCOMES, type Outcome } from '../events/catalogue.ts';
 import { createEventComposer } from '../events/composer.ts';
 import type { GateRules } from '../gate/decision.ts';
@@ -26,15 +28,20 @@ let dataDir: string;
 let store: Store;
 let gateRules: GateRules;
 let followUps: FollowUpRule[];
+let rules: CallRule[];
+/** What the profile of the other agent says. */
+let vip: { followUps: FollowUpRule[]; rules: CallRule[] } | undefined;
 
 beforeEach(async () => {
   now = AT;
   dataDir = mkdtempSync(join(tmpdir(), 'callwire-follow-up-'));
   gateRules = { ...RULES };
   followUps = [{ on: 'NO_ANSWER', afterMs: 2 * HOUR_MS, times: 3 }];
+  rules = [];
+  vip = undefined;
   store = await openSqliteStore({
     dataDir,
-    composer: createEventComposer({ followedAgents: ['sales'] }),
+    composer: createEventComposer({ followedAgents: ['sales', 'vip'] }),
     defaultEndpoint: null,
     clock: () => now,
   });
@@ -70,12 +77,17 @@ async function placed(more: { agentId?: string; to?: string } = {}): Promise<Cal
   return accepted.call;
 }
 
-async function completed(id: string, outcome: Outcome, reason: EndReason = 'no_answer') {
+async function completed(
+  id: string,
+  outcome: Outcome,
+  reason: EndReason = 'no_answer',
+  extraction: Record<string, unknown> | null = null,
+) {
   const events = [
     draftEvent('call.ended', { end_reason: reason }, { time: now }),
     draftEvent(
       'call.completed',
-      { outcome, extraction: null, recording_url: null, recording_expires_at: null },
+      { outcome, extraction, recording_url: null, recording_expires_at: null },
       { time: now },
     ),
   ];
@@ -92,18 +104,22 @@ function handler(accept = acceptance(), callerNumber: string | null = '+12125550
     store,
     accept,
     callerNumber,
-    followUpsOf: (agentId) => (agentId === 'sales' ? followUps : []),
+    profileOf: (agentId) => (agentId === 'sales' ? { followUps, rules } : vip),
     log: pino({ level: 'silent' }),
     clock: () => now,
   });
 }
 
-/** Tries the one job that is due. */
-async function followUp(accept?: AcceptCall) {
+/** Tries the one job that is due, and settles it where that was its end. */
+async function followUp() {
   const [job, ...others] = await jobs();
   expect(others).toEqual([]);
   if (!job) throw new Error('nothing is to be followed up');
-  const { verdict } = await handler(accept).attempt(job, new AbortController().signal);
+  const { verdict, attempt } = await handler().attempt(job, new AbortController().signal);
+  if (verdict.kind === 'success') {
+    const { id: jobId, claimId } = job;
+    await store.settleJobs([{ jobId, claimId, attempt, next: { state: 'done' } }]);
+  }
   return { job, verdict };
 }
 
@@ -230,9 +246,7 @@ it('is asked for again where only a cap is against it', async () => {
 });
 
 it('is not asked for for ever', async () => {
-  gateRules.spendCapUsdPerDay = 0;
   followUps = [{ on: 'NO_ANSWER', afterMs: HOUR_MS, times: 1 }];
-  gateRules.spendCapUsdPerDay = 50;
   const first = await placed();
   await completed(first.id, 'NO_ANSWER');
   gateRules.spendCapUsdPerDay = 0;
@@ -301,6 +315,113 @@ it('of a call that came in there is none', async () => {
   expect(await callsAfter(id)).toEqual([]);
 });
 
+/** Of a profile without an extraction of its own. */
+function written(...conditions: [when: string, callWith: string, knownConsent?: boolean][]) {
+  return callRulesFrom(
+    conditions.map(([when, call_with, known_consent]) => ({
+      on: 'call.completed' as const,
+      when,
+      call_with,
+      ...(known_consent !== undefined && { known_consent }),
+    })),
+    DEFAULT_EXTRACTION,
+  );
+}
+
+async function callsIn(contact: Record<string, unknown> | null): Promise<string> {
+  const id = newId('call', now);
+  const open = { id, direction: 'inbound', from: PHONE, to: '+12125550111' } as const;
+  const data = { state: contact === null ? 'none' : 'ready', ms: 12, contact };
+  await commit({
+    callId: id,
+    open: { ...open, agentId: 'sales', room: 'room', metadata: { lead: 8 }, time: now },
+    facts: [{ id: newId('fct'), kind: 'context', time: now, data }],
+    events: [draftEvent('call.answered', { ring_ms: 1, context: 'ready' }, { time: now })],
+  });
+  return id;
+}
+
+it('a rule has another agent call, by what the CRM knows and what was said', async () => {
+  const when = 'contact.AnnualRevenue > 100000 and extraction.interested and call.answered';
+  rules = written([when, 'vip', true], ['outcome == "DNC"', 'other', true]);
+  const contact = { id: 'c1', name: 'Ada', phone: PHONE, AnnualRevenue: '250000' };
+  const id = await callsIn(contact);
+  await completed(id, 'INTERESTED', 'caller_hung_up', { interested: true });
+  await followUp();
+  expect(await followed(id)).toMatchObject({
+    agentId: 'vip',
+    to: PHONE,
+    from: '+12125550111',
+    state: 'queued',
+    metadata: { lead: 8 },
+    outbound: { madeByRule: true },
+  });
+
+  const poor = await callsIn({ ...contact, AnnualRevenue: 100 });
+  await completed(poor, 'INTERESTED', 'caller_hung_up', { interested: true });
+  await followUp();
+  expect(await callsAfter(poor)).toEqual([]);
+});
+
+it('a rule that is tried again makes its call once, and so do two that say the same', async () => {
+  const [one] = written(['true', 'vip', true]);
+  rules = [one!, one!, ...written(['contact.id == null', 'support', true])];
+  const id = await callsIn(null);
+  await completed(id, 'RESOLVED', 'caller_hung_up');
+  const { job } = await followUp();
+  // Somebody edits the profile meanwhile: what a rule says is what it is known by.
+  rules.reverse();
+  await handler().attempt(job, new AbortController().signal);
+  const agents = (await callsAfter(id)).map(({ agentId }) => agentId);
+  expect(agents.sort()).toEqual(['support', 'vip']);
+});
+
+it('nobody who called us is called by a rule without a word on consent', async () => {
+  rules = written(['true', 'vip']);
+  const id = await callsIn(null);
+  await completed(id, 'RESOLVED', 'caller_hung_up');
+  expect((await followUp()).verdict).toEqual({ kind: 'success' });
+  expect(await callsAfter(id)).toEqual([]);
+});
+
+it('rules that call each other come to an end', async () => {
+  gateRules.callsPerNumberPerDay = 100;
+  rules = written(['true', 'vip'], ['true', 'sales']);
+  vip = { followUps: [], rules: written(['true', 'sales'], ['true', 'vip']) };
+  const first = await placed();
+  const open = [first.id];
+  const made: string[] = [];
+  for (let id = open.shift(); id !== undefined; id = open.shift()) {
+    await completed(id, 'RESOLVED', 'caller_hung_up');
+    await followUp();
+    const next = await callsAfter(id);
+    made.push(...next.map(({ agentId }) => agentId));
+    open.push(...next.map((call) => call.id));
+    now += 1_000;
+  }
+  // sales → vip → sales, sales → sales → vip: each agent once in a chain.
+  expect(made.sort()).toEqual(['sales', 'sales', 'vip', 'vip']);
+});
+
+it('a call that a rule made is followed up by its own profile, counted anew', async () => {
+  gateRules.callsPerNumberPerDay = 100;
+  rules = written(['outcome == "NO_ANSWER"', 'vip']);
+  followUps = [];
+  vip = { followUps: [{ on: 'NO_ANSWER', afterMs: 1_000, times: 1 }], rules };
+  const first = await placed();
+  await completed(first.id, 'NO_ANSWER');
+  await followUp();
+  const byRule = await followed(first.id);
+  await completed(byRule.id, 'NO_ANSWER');
+  await followUp();
+  const again = await followed(byRule.id);
+  expect(again).toMatchObject({ agentId: 'vip', outbound: { madeByRule: false } });
+  await completed(again.id, 'NO_ANSWER');
+  await followUp();
+  expect(await callsAfter(again.id)).toEqual([]);
+});
+
 it('knows outcomes that there are', () => {
   expect(OUTCOMES).toEqual(expect.arrayContaining([...FOLLOWED_OUTCOMES]));
+  expect([...OUTCOME_WORDS].sort()).toEqual([...OUTCOMES].sort());
 });

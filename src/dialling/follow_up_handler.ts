@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { FollowUpRule } from '../config/follow_up_rules.ts';
+import type { Profile } from '../config/profile.ts';
 import type { AttemptOutcome, JobHandler } from '../delivery/job_handler.ts';
 import { createRetrySchedule } from '../delivery/retry_schedule.ts';
 import { DAY_MS } from '../durations.ts';
@@ -7,6 +7,7 @@ import type { Append, CallRecord, ClaimedJob, Store } from '../store/store.ts';
 import type { AcceptCall, CallRequest } from './call_acceptance.ts';
 import { chainOf } from './call_chain.ts';
 import { followUpRequest } from './follow_up_request.ts';
+import { knownAfter, ruleRequests } from './rule_requests.ts';
 import { acceptInTime } from './timely_acceptance.ts';
 
 /*
@@ -15,24 +16,25 @@ import { acceptInTime } from './timely_acceptance.ts';
  *
  *   job made in the append of call.completed
  *     │
- *     └─ attempt ─┬─ no rule for this call, or the chain is long enough ─▶ DONE
- *          ▲      ├─ accepted by the gate: scheduled, with its dial job ─▶ DONE
- *          │      ├─ refused for good (suppressed, no consent, …) ───────▶ DONE, logged
- *          │      └─ refused for now (a cap, the spend cap) ──┬─ 2 days ─▶ DONE, logged
- *          └──────────────────────── in an hour ──────────────┘
+ *     └─ attempt ─┬─ neither follow-up nor rule for it, or the chain is long enough ─▶ DONE
+ *          ▲      └─ for each of its follow-up and rules:
+ *          │           ├─ accepted by the gate, with its dial job ───────────────────▶ DONE
+ *          │           ├─ refused for good (suppressed, no consent, …) ──────────────▶ DONE, logged
+ *          │           └─ refused for now (a cap, the spend cap) ──┬─ after 2 days ──▶ DONE, logged
+ *          └───────────────────────── in an hour ──────────────────┘
  *
- * The id of the call that follows is that of the call it follows: an attempt that is repeated, after
+ * The id of a call that follows comes from the call before it: an attempt that is repeated, after
  * whatever crash, finds it and makes no second one. From then on it is a call like any that the API has
  * accepted: the gate judges it again when it is dialled, and `POST /v1/calls/{id}/end` prevents it.
  */
 
 export interface FollowUpOptions {
-  store: Pick<Store, 'getCall'>;
+  store: Pick<Store, 'getCall' | 'listFacts' | 'listCallEvents'>;
   accept: AcceptCall;
   /** SIP_CALLER_NUMBER, which may be unset; `null` without an outbound trunk. */
   callerNumber: string | undefined | null;
-  /** The rules of an agent, as its profile has them now. */
-  followUpsOf: (agentId: string) => readonly FollowUpRule[];
+  /** What an agent's profile says now; `undefined` where it is gone. */
+  profileOf: (agentId: string) => Pick<Profile, 'followUps' | 'rules'> | undefined;
   log: Logger;
   /** Milliseconds (Default: `Date.now`) */
   clock?: () => number;
@@ -73,8 +75,12 @@ export class FollowUpHandler implements JobHandler {
     });
     try {
       const call = await this.#options.store.getCall(job.callId ?? '');
-      const request = call && (await this.#requestOf(call, job.createdAt));
-      if (!request || (await this.#place(request, at))) return outcome({ kind: 'success' });
+      const requests = call === null ? [] : await this.#requestsOf(call, job.createdAt);
+      let later = 0;
+      for (const request of requests) {
+        if (!(await this.#place(request, at, job.createdAt))) later += 1;
+      }
+      if (later === 0) return outcome({ kind: 'success' });
       return outcome({ kind: 'hold', untilMs: at + ASK_AGAIN_MS }, 'not_yet');
     } catch (error) {
       if (signal.aborted) return outcome({ kind: 'hold', untilMs: at }, 'aborted');
@@ -87,35 +93,45 @@ export class FollowUpHandler implements JobHandler {
     return null;
   }
 
-  async #requestOf(call: CallRecord, completedAt: number): Promise<CallRequest | null> {
-    const { store, followUpsOf, callerNumber, log } = this.#options;
-    const rules = followUpsOf(call.agentId);
-    if (rules.length === 0) return null;
+  async #requestsOf(call: CallRecord, completedAt: number): Promise<CallRequest[]> {
+    const { store, profileOf, callerNumber, log } = this.#options;
+    const { followUps = [], rules = [] } = profileOf(call.agentId) ?? {};
+    if (followUps.length + rules.length === 0) return [];
     if (callerNumber === null) {
-      log.warn({ call: call.id }, 'a call is not followed up: there is no outbound trunk');
-      return null;
+      log.warn({ call: call.id }, 'nobody is called after a call: there is no outbound trunk');
+      return [];
     }
     const chain = await chainOf(store, call);
-    return followUpRequest(call, { rules, chain, completedAt, callerNumber });
+    const given = { chain, completedAt, callerNumber };
+    const followUp = followUpRequest(call, { ...given, rules: followUps });
+    const requests = followUp === null ? [] : [followUp];
+    if (rules.length === 0) return requests;
+    const [facts, events] = await Promise.all([
+      store.listFacts(call.id),
+      store.listCallEvents(call.id),
+    ]);
+    const known = knownAfter(call, facts, events);
+    return [...requests, ...ruleRequests(call, { ...given, rules, known })];
   }
 
   /** Whether that was the last word on it. */
-  async #place(request: CallRequest, now: number): Promise<boolean> {
+  async #place(request: CallRequest, now: number, completedAt: number): Promise<boolean> {
     const { accept, log } = this.#options;
-    const { followsCallId: call, scheduledFor } = request;
+    const { followsCallId: call, agentId: agent, scheduledFor, madeByRule: by_rule } = request;
     const accepted = await acceptInTime(accept, request);
     if (accepted.status === 'accepted') {
       const { id, outbound } = accepted.call;
-      log.info({ call, follow_up: id, scheduled_for: isoOf(outbound?.scheduledFor) }, 'followed up');
+      const scheduled_for = isoOf(outbound?.scheduledFor);
+      log.info({ call, next: id, agent, by_rule, scheduled_for }, 'a call follows');
       return true;
     }
     const { status, code } = accepted;
-    const patient = now < (scheduledFor ?? now) + PATIENCE_MS;
+    const patient = now < (scheduledFor ?? completedAt) + PATIENCE_MS;
     if (status === 'not_yet' && patient) {
-      log.info({ call, code }, 'the gate lets a call not be followed up yet');
+      log.info({ call, agent, by_rule, code }, 'the gate lets no call follow yet');
       return false;
     }
-    log.warn({ call, code }, 'the gate lets a call not be followed up');
+    log.warn({ call, agent, by_rule, code }, 'the gate lets no call follow');
     return true;
   }
 }

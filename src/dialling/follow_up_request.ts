@@ -1,57 +1,35 @@
 import type { FollowUpRule } from '../config/follow_up_rules.ts';
-import { consentOf } from '../gate/dial_gate.ts';
-import { derivedId } from '../ids.ts';
 import type { CallRecord } from '../store/store.ts';
 import type { CallRequest } from './call_acceptance.ts';
 import type { CallChain } from './call_chain.ts';
+import { type AfterCall, nextCall } from './next_call.ts';
 
 /**
- * Whose cap (DAILY_CALLS) counts a call that follows one which no key of the API asked for: all of
- * these together are one.
- */
-const NO_KEY = 'follow_up';
-
-/**
- * The call that follows up an outbound one, by its profile's rules; `null` for none. It is the first
- * call once more, with the same words, and of one id: however often it is asked for, it is one.
- *
- * A call that was cancelled before the answer is not followed up, whatever the rules say: somebody has
- * decided that it shall not be.
+ * The call that follows up an outbound one, by its profile's `followups`: the first call once more.
+ * `null` for none.
  */
 export function followUpRequest(
   call: CallRecord,
-  given: {
-    rules: readonly FollowUpRule[];
-    chain: CallChain;
-    /** Milliseconds: the same however often this is asked. */
-    completedAt: number;
-    /** SIP_CALLER_NUMBER: for a call that another platform placed, from a number of its own. */
-    callerNumber: string | undefined;
-  },
+  { rules, chain, ...after }: AfterCall & { rules: readonly FollowUpRule[]; chain: CallChain },
 ): CallRequest | null {
-  const { rules, chain, completedAt, callerNumber } = given;
   const rule = rules.find(({ on }) => on === call.outcome);
-  if (!rule || call.direction !== 'outbound' || isCancelled(call) || call.to === '') return null;
-  // Of a chain whose beginning has been removed nobody knows how long it is.
-  if (!chain.whole || chain.before.length >= rule.times) return null;
-  const from = call.apiKeyId === null ? (callerNumber ?? call.from) : call.from;
-  if (from === null) return null;
-  const consent = consentOf(call);
-  return {
-    callId: derivedId('call', completedAt, `${call.id} followed up`),
+  if (!rule || call.direction !== 'outbound' || followUpsTo(call, chain) >= rule.times) return null;
+  return nextCall(call, after, {
+    seed: 'followed up',
     agentId: call.agentId,
-    to: call.to,
-    from,
-    variables: call.outbound?.variables ?? {},
-    metadata: call.metadata,
-    consent: { known: consent.known, recordId: call.outbound?.consentRecordId ?? null },
-    scheduledFor: (call.endedAt ?? completedAt) + rule.afterMs,
-    apiKeyId: call.apiKeyId ?? NO_KEY,
-    idempotency: null,
-    followsCallId: call.id,
-  };
+    scheduledFor: (call.endedAt ?? after.completedAt) + rule.afterMs,
+    madeByRule: false,
+    knownConsent: null,
+  });
 }
 
-function isCancelled({ answeredAt, endReason }: CallRecord): boolean {
-  return answeredAt === null && endReason === 'ended_by_api';
+/**
+ * How many follow-ups there have been, this call included, since the call that somebody asked for, or
+ * a rule. Of a chain whose beginning has been removed nobody knows it, and it goes on no more.
+ */
+function followUpsTo(call: CallRecord, { before }: CallChain): number {
+  const first = [call, ...before].findIndex(
+    ({ outbound }) => outbound === null || outbound.followsCallId === null || outbound.madeByRule,
+  );
+  return first === -1 ? Number.POSITIVE_INFINITY : first;
 }

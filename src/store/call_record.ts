@@ -24,6 +24,8 @@ export interface OutboundDetails {
   consentRecordId: string | null;
   /** The call that this one follows up. */
   followsCallId: string | null;
+  /** A rule made it (`rules` of a profile), and not a follow-up or the API. (Default: false) */
+  madeByRule?: boolean;
 }
 
 export type CallState = 'scheduled' | 'queued' | 'dialing' | 'ringing' | 'active' | 'ended';

@@ -44,6 +44,7 @@ function outboundFromRow(row: Selectable<CallTable>): OutboundDetails {
     gate: object(row.gate),
     consentRecordId: row.consent_record_id,
     followsCallId: row.follows_call_id,
+    madeByRule: row.made_by_rule === 1,
   };
 }
 
@@ -65,6 +66,7 @@ export function callToRow(call: CallRecord): Insertable<CallTable> {
     gate: call.outbound && JSON.stringify(call.outbound.gate),
     consent_record_id: call.outbound?.consentRecordId ?? null,
     follows_call_id: call.outbound?.followsCallId ?? null,
+    made_by_rule: call.outbound?.madeByRule ? 1 : null,
     ...derivedColumns(call),
   };
 }

@@ -58,6 +58,8 @@ export interface CallTable {
   gate: string | null;
   consent_record_id: string | null;
   follows_call_id: string | null;
+  /** 1 where a rule made the call. */
+  made_by_rule: number | null;
   outcome: string | null;
   /** Millionths of a US dollar. */
   cost_microusd: number | null;

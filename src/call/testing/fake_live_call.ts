@@ -73,6 +73,7 @@ export const PROFILE: Profile = {
   maxMinutes: undefined,
   extraction: DEFAULT_EXTRACTION,
   followUps: [],
+  rules: [],
 };
 
 export interface FakeLiveCall {

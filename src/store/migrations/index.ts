@@ -7,6 +7,7 @@ import * as endpoints from './0002_endpoints.ts';
 import * as outbound from './0003_outbound.ts';
 import * as pruning from './0004_pruning.ts';
 import * as contactCalls from './0005_contact_calls.ts';
+import * as rules from './0006_rules.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -15,6 +16,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0003_outbound': outbound,
   '0004_pruning': pruning,
   '0005_contact_calls': contactCalls,
+  '0006_rules': rules,
 };
 
 /**
