@@ -114,6 +114,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls add up to
+         * @description Of the completed calls that were begun in a time of at most 366 days; an outbound call is begun when it is accepted. Calls that were removed (RETAIN_DAYS) are not in it.
+         *
+         *     Scope: `calls:read`.
+         */
+        get: operations["getAnalytics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/recordings/{id}": {
         parameters: {
             query?: never;
@@ -641,6 +663,51 @@ export interface components {
                 };
             };
         };
+        Analytics: {
+            /**
+             * Format: date-time
+             * @description ISO 8601, UTC.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description ISO 8601, UTC.
+             */
+            to: string;
+            total: {
+                /** @description Completed calls. */
+                calls: number;
+                answered: number;
+                /** @description From the answers to the ends, together. */
+                durationSeconds: number;
+                /** @description How many calls of each outcome; those that there were. */
+                outcomes: {
+                    [key: string]: number;
+                };
+                /** @description US dollars, of the calls whose cost is known. */
+                totalCost: number;
+                /** @description Calls whose cost is not known. */
+                callsWithoutCost: number;
+            };
+            /** @description Only with `by`. Every day of the time is there, also one without calls. */
+            groups: {
+                /** @description Completed calls. */
+                calls: number;
+                answered: number;
+                /** @description From the answers to the ends, together. */
+                durationSeconds: number;
+                /** @description How many calls of each outcome; those that there were. */
+                outcomes: {
+                    [key: string]: number;
+                };
+                /** @description US dollars, of the calls whose cost is known. */
+                totalCost: number;
+                /** @description Calls whose cost is not known. */
+                callsWithoutCost: number;
+                /** @description A day (UTC), an agent, a provider. */
+                key: string;
+            }[];
+        };
         AutomationTrigger: {
             id: string;
             name: string;
@@ -707,6 +774,8 @@ export interface components {
             };
             /** @description What was checked before an outbound call was dialled; else `null`. */
             gate: unknown;
+            /** @description The call that this one follows up; `null` for all others. */
+            followsCallId: string | null;
             /**
              * Format: date-time
              * @description ISO 8601, UTC.
@@ -742,6 +811,13 @@ export interface components {
             fields: {
                 [key: string]: string;
             };
+            /** @description Completed calls in both directions, answered or not. */
+            callCount: number;
+            /** @description When the last one was answered, or ended without. */
+            lastCallDate: string | null;
+            /** @description Seconds, 0 without an answer. */
+            lastCallDuration: number | null;
+            lastOutcome: ("INTERESTED" | "NOT_INTERESTED" | "CALLBACK" | "APPOINTMENT" | "RESOLVED" | "VOICEMAIL" | "NO_ANSWER" | "BUSY" | "DNC" | "NOT_OWNER" | "WRONG_NUMBER" | "TRANSFERRED" | "FAILED" | "UNKNOWN") | null;
             /**
              * Format: date-time
              * @description ISO 8601, UTC.
@@ -1042,6 +1118,44 @@ export interface operations {
                     "application/json": {
                         call: components["schemas"]["Call"];
                     };
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    getAnalytics: {
+        parameters: {
+            query?: {
+                /** @description A time or a date, ISO 8601. Default: 30 days before `to`. */
+                from?: string;
+                /** @description Not included. Default: now. */
+                to?: string;
+                /** @description What to group by. */
+                by?: "day" | "agent" | "provider";
+                /** @description Default: both. */
+                direction?: "inbound" | "outbound";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Analytics"];
                 };
             };
             /** @description What went wrong. */

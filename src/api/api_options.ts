@@ -3,6 +3,7 @@ import type { SecretBox } from '../config/secret_box.ts';
 import type { AcceptCall } from '../dialling/call_acceptance.ts';
 import type { EndCall } from '../dialling/call_end.ts';
 import type { Recordings } from '../recording/recordings.ts';
+import type { AnalyticsStore } from '../store/analytics_store.ts';
 import type { ApiKeyStore, EndpointStore, RetentionStore } from '../store/endpoint_store.ts';
 import type { CallStore, ContactStore, DeliveryStore, JobStore } from '../store/store.ts';
 import type { SuppressionStore } from '../store/suppression_store.ts';
@@ -21,7 +22,8 @@ export type ApiStore = Omit<CallStore, 'countLiveCalls' | 'listFacts' | 'callsOf
     'getContact' | 'listContacts' | 'saveContact' | 'updateContact' | 'deleteContact'
   > &
   Omit<SuppressionStore, 'importSuppressions'> &
-  Pick<JobStore, 'nextDueAt'>;
+  Pick<JobStore, 'nextDueAt'> &
+  AnalyticsStore;
 
 /** An agent as the API shows it; `Profile` fits. */
 export interface ShownAgent {

@@ -19,6 +19,7 @@ import { installRequestMetrics } from './metrics.ts';
 import { installOpenapi } from './openapi.ts';
 import { installRateLimit } from './rate_limit.ts';
 import { agentRoutes } from './routes/agents.ts';
+import { analyticsRoutes } from './routes/analytics.ts';
 import { automationTriggerRoutes } from './routes/automation_triggers.ts';
 import { callRequestRoutes } from './routes/call_requests.ts';
 import { callRoutes } from './routes/calls.ts';
@@ -133,6 +134,7 @@ export async function buildApi(options: ApiOptions): Promise<ApiApp> {
 function versionOne(app: ApiApp, options: ApiOptions): void {
   callRoutes(app, options);
   callRequestRoutes(app, options);
+  analyticsRoutes(app, options);
   recordingRoutes(app, options);
   eventRoutes(app, options);
   webhookRoutes(app, options);

@@ -68,6 +68,7 @@ const METHODS: Record<StoreMethod, true> = {
   getRecording: true,
   recordingsToDelete: true,
   recordingDeleted: true,
+  callFigures: true,
 };
 
 export const STORE_METHODS: readonly StoreMethod[] = Object.keys(METHODS) as StoreMethod[];

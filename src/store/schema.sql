@@ -42,9 +42,13 @@ CREATE TABLE calls (
   ended_at integer,
   end_reason text,
   usage text
-  , redacted_at integer, variables text, api_key_id text, scheduled_for integer, gate text, consent_record_id text, follows_call_id text, outcome text, cost_microusd integer) strict;
+  , redacted_at integer, variables text, api_key_id text, scheduled_for integer, gate text, consent_record_id text, follows_call_id text, outcome text, cost_microusd integer, made_by_rule integer) strict;
 
 CREATE INDEX calls_by_key on calls (api_key_id, created_at) where api_key_id is not null;
+
+CREATE INDEX calls_completed
+      on calls (created_at, direction, agent_id, outcome, answered_at, ended_at, cost_microusd)
+      where outcome is not null;
 
 CREATE INDEX calls_costing on calls (ended_at) where cost_microusd is not null;
 
@@ -79,7 +83,7 @@ CREATE TABLE contacts (
   preferred_language text,
   fields text not null,
   created_at integer not null
-) strict;
+  , call_count integer not null default 0, last_call_at integer, last_call_duration integer, last_outcome text) strict;
 
 CREATE TABLE endpoints (
   id text primary key,

@@ -6,6 +6,7 @@ import { type Kysely, sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../ids.ts';
 import { appendBatch } from './append.ts';
+import { figuresOf } from './call_figures.ts';
 import { WAITING_TARGETS } from './claims.ts';
 import { conformanceComposer } from './conformance/composer.ts';
 import { IS_HELD } from './leases.ts';
@@ -122,6 +123,21 @@ describe('the SQLite file', () => {
     await db.destroy();
   });
 
+  it('adds up calls from one index, by one range of it', async () => {
+    await open();
+    const db = openSqliteConnection(file());
+    for (const direction of [undefined, 'inbound'] as const) {
+      const query = { from: 1, to: 2, ...(direction && { direction }) };
+      const plan = await sql<{ detail: string }>`explain query plan ${figuresOf(query)}`.execute(
+        db,
+      );
+      expect(plan.rows[0]?.detail).toMatch(
+        /^SEARCH calls USING COVERING INDEX calls_completed \(created_at>\? AND created_at<\?\)/,
+      );
+    }
+    await db.destroy();
+  });
+
   it('loses nothing of a database of the first version', async () => {
     const db = await makeFirstVersion(file());
     db.exec(`insert into jobs (id, kind, target, state, body, next_at, created_at)
@@ -202,6 +218,7 @@ describe('the SQLite file', () => {
       defaultEndpoint: null,
       clock: Date.now,
       openLeaseMs: 1_000,
+      ownContacts: true,
     };
     const write = (batch: Append[]) =>
       db

@@ -3,6 +3,7 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import { CallwireError } from '../errors.ts';
 import * as apiKeys from './api_keys.ts';
 import { appendBatch } from './append.ts';
+import { callFigures } from './call_figures.ts';
 import { callsOfRoom, countLiveCalls, getCall, listCalls } from './calls.ts';
 import { LAST_RESORT_PAGES, startCheckpoints } from './checkpoints.ts';
 import { claimJobs, nextDueAt, releaseClaims } from './claims.ts';
@@ -155,6 +156,8 @@ class SqliteStore implements Store {
   lastPosition: Store['lastPosition'] = () => this.#read(lastPosition);
 
   listFacts: Store['listFacts'] = (callId) => this.#read((db) => listFacts(db, callId));
+
+  callFigures: Store['callFigures'] = (query) => this.#read((db) => callFigures(db, query));
 
   claimJobs: Store['claimJobs'] = (query) =>
     this.#unsynced((trx) => claimJobs(trx, { ...query, now: this.#now() }));

@@ -1,4 +1,5 @@
 import type { EventId } from '../ids.ts';
+import type { AnalyticsStore } from './analytics_store.ts';
 import type { CallOpening, CallRecord } from './call_record.ts';
 import type { ContactStore } from './contact_store.ts';
 import type { DeliveryStore } from './delivery_store.ts';
@@ -33,7 +34,8 @@ export interface Store
     RetentionStore,
     OutboundStore,
     SuppressionStore,
-    RecordingStore {
+    RecordingStore,
+    AnalyticsStore {
   /**
    * Calls `listener` after a commit that left jobs to be done now: new ones, or those that had to wait
    * for others. Returns the unsubscribe.

@@ -8,6 +8,7 @@ import * as outbound from './0003_outbound.ts';
 import * as pruning from './0004_pruning.ts';
 import * as contactCalls from './0005_contact_calls.ts';
 import * as rules from './0006_rules.ts';
+import * as analytics from './0007_analytics.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -17,6 +18,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0004_pruning': pruning,
   '0005_contact_calls': contactCalls,
   '0006_rules': rules,
+  '0007_analytics': analytics,
 };
 
 /**
