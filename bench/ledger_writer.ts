@@ -41,7 +41,7 @@ async function open(folder: string): Promise<LedgerClient> {
 }
 
 /** At a fixed rate, whether or not the one before has been acknowledged. */
-async function measure({ everyMs, durationMs, event }: Order): Promise<Report> {
+async function measure({ everyMs, durationMs, event, watchesLoop }: Order): Promise<Report> {
   const report: Report = {
     ids: [],
     appendedAt: [],
@@ -66,7 +66,7 @@ async function measure({ everyMs, durationMs, event }: Order): Promise<Report> {
   };
   await sleep(Math.random() * everyMs);
   const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  loop.enable();
+  if (watchesLoop) loop.enable();
   const startedAt = performance.now();
   const writes: Promise<void>[] = [];
   for (let n = 0; n * everyMs < durationMs; n++) {
@@ -76,6 +76,6 @@ async function measure({ everyMs, durationMs, event }: Order): Promise<Report> {
   }
   await Promise.all(writes);
   loop.disable();
-  report.stallMs = Math.max(0, loop.max / 1e6 - RESOLUTION_MS);
+  if (watchesLoop) report.stallMs = Math.max(0, loop.max / 1e6 - RESOLUTION_MS);
   return report;
 }

@@ -38,7 +38,7 @@ export class Writers {
   }): Promise<{ reports: Report[]; arrivals: Arrivals; count: number }> {
     const { receiver, everyMs, durationMs, endpoints = 1 } = options;
     const count = (this.count * durationMs * endpoints) / everyMs;
-    const order: Order = { everyMs, durationMs, event: 'intent' };
+    const order: Order = { everyMs, durationMs, event: 'intent', watchesLoop: false };
     const [reports, arrivals] = await Promise.all([
       Promise.all(this.#processes.map((one) => one.ask(order))),
       receiver.ask({ count, deadlineMs: durationMs + DEADLINE_MS }),
