@@ -12,10 +12,14 @@ const LONG_GREETING = '+15550106003';
 const ADA = '+15550106099';
 
 const SILENCE = 'silence: { prompt_after_s: 0, hang_up_after_s: 0 }';
-const LONG =
-  'Welcome to Northwind, where we sell jackets for rain, jackets for wind and jackets for snow, ' +
-  'all of them in green, in blue and in a deep red that many of our customers like best. ' +
-  'Now tell me how I can help you today.';
+/*
+ * The model makes speech four times faster than it plays: only in a text of this length is it still at
+ * it when the caller speaks, however late a busy machine lets the caller be.
+ */
+const LONG = `Welcome to Northwind, where we sell ${'green blue red black white yellow orange purple brown'
+  .split(' ')
+  .map((colour) => `${colour} jackets for rain, ${colour} jackets for wind, `)
+  .join('')}and all of them for snow. Now tell me how I can help you today.`;
 
 describe('the greeting', () => {
   const installation = sharedInstallation({
@@ -129,6 +133,6 @@ ${SILENCE}`,
     const [greeting, ...rest] = record.all('transcript.final').map(({ text }) => String(text));
     expect(rest).toEqual(['I know you.', 'Then go ahead.']);
     expect(LONG.startsWith(greeting ?? '?')).toBe(true);
-    expect(greeting?.length).toBeLessThan(LONG.length / 2);
+    expect(greeting?.length).toBeLessThan(LONG.length / 6);
   });
 });
