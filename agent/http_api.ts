@@ -45,7 +45,7 @@ export async function startHttpApi(
     outbound: trunk && { callerNumber: trunk.callerNumber, accept: outbound.accept },
     endCall: outbound.end,
     recordings,
-    agents: parts.profiles.all,
+    agents: () => parts.profiles.all,
     checkUrl: endpointUrlCheck(settings.delivery.allowNetworks),
     readiness: [
       databaseCheck(store, writeFailure),

@@ -117,15 +117,15 @@ function followUps(
   { store, accept, profiles }: { store: Store; accept: AcceptCall; profiles: Profiles },
 ): FollowUpHandler {
   const trunk = settings.sip.outbound;
-  const { all } = profiles;
-  if (!trunk && all.some(({ followUps, rules }) => followUps.length + rules.length > 0)) {
+  const called = profiles.all.some(({ followUps, rules }) => followUps.length + rules.length > 0);
+  if (!trunk && called) {
     log.warn('no SIP_OUTBOUND_ADDRESS: profiles have followups or rules, and nobody can be called');
   }
   return new FollowUpHandler({
     store,
     accept,
     callerNumber: trunk ? trunk.callerNumber : null,
-    profileOf: (agentId) => all.find(({ id }) => id === agentId),
+    profileOf: (agentId) => profiles.all.find(({ id }) => id === agentId),
     log: logger('follow_up'),
   });
 }

@@ -3,6 +3,7 @@ import { CompletionHandler } from '../src/analysis/completion_handler.ts';
 import { Extractor } from '../src/analysis/extract.ts';
 import { createMetrics, type Metrics } from '../src/api/metrics.ts';
 import { resealSecrets } from '../src/api/reseal_secrets.ts';
+import { type LookedAtProfiles, profileRequests } from '../src/call/current_profiles.ts';
 import { encryptionKeys } from '../src/config/encryption_key.ts';
 import { DEFAULT_EXTRACTION } from '../src/config/extraction_fields.ts';
 import { logger } from '../src/config/log.ts';
@@ -18,6 +19,7 @@ import { DeliveryLoop } from '../src/delivery/loop.ts';
 import { createRetrySchedule } from '../src/delivery/retry_schedule.ts';
 import { storedEndpoints } from '../src/delivery/stored_endpoint.ts';
 import { WebhookHandler } from '../src/delivery/webhook_handler.ts';
+import { EndHookHandler } from '../src/hooks/end_hook.ts';
 import { GroupCommit } from '../src/ledger/group_commit.ts';
 import { LedgerHost } from '../src/ledger/host.ts';
 import type { RequestHandlers } from '../src/ledger/host_session.ts';
@@ -73,7 +75,7 @@ export async function startRecord(
   parts: {
     livekit: LiveKitApi;
     load: WorkerLoad;
-    profiles: Profiles;
+    profiles: LookedAtProfiles;
     /** Where the HTTP API is reached, once it listens. (Default: as the settings say) */
     apiUrl?: () => string;
   },
@@ -103,7 +105,11 @@ export async function startRecord(
   const ending = Promise.withResolvers<void>();
   const commits = new GroupCommit({ store });
   const outbound = startOutbound(settings, { store, commits, livekit, load, profiles });
-  const requests = { ...requestHandlers(store, ending.promise), ...outbound.requests };
+  const requests = {
+    ...requestHandlers(store, ending.promise),
+    ...outbound.requests,
+    ...profileRequests(profiles),
+  };
   const ledger = new LocalLedger({ commits, spoolDir: spools, requests });
   let host: LedgerHost | undefined;
   const sweeper = new Sweeper({
@@ -226,11 +232,19 @@ function startDeliveries(
     allowNetworks: settings.delivery.allowNetworks,
     proxy: settings.delivery.proxy,
   });
+  const endHooks = new EndHookHandler({
+    store,
+    profileOf: (agentId) => profiles.all.find(({ id }) => id === agentId) ?? null,
+    secrets: settings,
+    allowNetworks: settings.delivery.allowNetworks,
+    proxy: settings.delivery.proxy,
+  });
   const crmWrites = new CrmWriteHandler(createCrmWriter(settings.crm, store));
   const loop = new DeliveryLoop({
     store,
     handlers: [
       webhooks,
+      endHooks,
       crmWrites,
       completions(settings, { store, profiles, recordings }),
       recordings.handler,
@@ -244,6 +258,7 @@ function startDeliveries(
     stop: async () => {
       await loop.stop({ deadlineMs: DELIVERY_STOP_LIMIT_MS });
       await webhooks.close();
+      await endHooks.close();
     },
   };
 }
@@ -259,14 +274,14 @@ function completions(
 ): CompletionHandler {
   const { apiKey, baseUrl, extractionModel } = settings.openai;
   if (apiKey === undefined) log.warn('no OPENAI_API_KEY: nothing is extracted from transcripts');
-  const fields = new Map(profiles.all.map(({ id, extraction }) => [id, extraction]));
+  const fieldsOf = (agentId: string) => profiles.all.find(({ id }) => id === agentId)?.extraction;
   return new CompletionHandler({
     store,
     recordings: recordings.links,
     extractor:
       apiKey === undefined ? null : new Extractor({ apiKey, baseUrl, model: extractionModel }),
     // An agent that is gone by now, or a caller who gave up before one was chosen.
-    fieldsOf: (agentId) => fields.get(agentId) ?? DEFAULT_EXTRACTION,
+    fieldsOf: (agentId) => fieldsOf(agentId) ?? DEFAULT_EXTRACTION,
     log: logger('analysis'),
   });
 }

@@ -4,10 +4,11 @@ import { TwirpError } from 'livekit-server-sdk';
 import { Admission } from '../src/call/admission.ts';
 import { readTicket } from '../src/call/call_ticket.ts';
 import { Watchdog } from '../src/call/watchdog.ts';
+import { LiveProfiles } from '../src/config/live_profiles.ts';
 import { logger } from '../src/config/log.ts';
-import { loadProfiles } from '../src/config/profiles.ts';
 import type { Settings } from '../src/config/settings.ts';
 import { CallwireError } from '../src/errors.ts';
+import { checkHookSecrets } from '../src/hooks/hook_secret.ts';
 import { type LiveKitApi, livekitApi } from '../src/telephony/livekit_api.ts';
 import { LIVEKIT_WEBHOOK_PATH } from '../src/telephony/webhook_address.ts';
 import { onChildExit } from './child_exits.ts';
@@ -47,7 +48,11 @@ export interface RunningWorker {
 
 /** Starts the worker and resolves when LiveKit has registered it. */
 export async function startWorker(settings: Settings): Promise<RunningWorker> {
-  const profiles = await loadProfiles(settings.agentsDir);
+  const profiles = await LiveProfiles.load({
+    dir: settings.agentsDir,
+    log,
+    check: ({ all }) => checkHookSecrets(all, settings),
+  });
   checkModel(settings);
   const livekit = livekitApi(settings.livekit);
   await checkLiveKit(livekit, settings.livekit.url);
@@ -122,9 +127,13 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   }
   log.info({ agents: profiles.all.map(({ id }) => id), slots: max }, 'registered');
 
+  // Calls look by themselves; this is for whoever has broken a file, and for the API.
+  const looking = setInterval(() => void profiles.refresh(), PROFILES_EVERY_MS).unref();
+
   const hurry = Promise.withResolvers<void>();
   let stopping: Promise<void> | undefined;
   const drain = async () => {
+    clearInterval(looking);
     admission.close();
     const calls = running().length;
     log.info({ calls, drain_seconds: settings.calls.drainSeconds }, 'draining');
@@ -182,6 +191,9 @@ function createServer(settings: Settings, admission: () => Admission): AgentServ
     }),
   );
 }
+
+/** How soon a changed profile is seen while nobody calls. */
+const PROFILES_EVERY_MS = 2_000;
 
 const LOAD_THRESHOLD = 0.99;
 

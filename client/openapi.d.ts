@@ -535,7 +535,7 @@ export interface paths {
         };
         /**
          * List the agents
-         * @description The profiles in AGENTS_DIR as they were when the worker started.
+         * @description The profiles in AGENTS_DIR that the next call is answered by.
          *
          *     Scope: `calls:read`.
          */
@@ -827,11 +827,11 @@ export interface components {
         Delivery: {
             id: string;
             /**
-             * @description `crm_write`: a note or an activity on its way to the CRM.
+             * @description `crm_write`: a note or an activity on its way to the CRM; `end_hook`: a call’s end on its way to the backend of its agent.
              * @enum {string}
              */
-            kind: "webhook" | "crm_write";
-            /** @description The endpoint’s id; `whe_default:…` for a path of the default endpoint, `crm:…`. */
+            kind: "webhook" | "crm_write" | "end_hook";
+            /** @description The endpoint’s id; `whe_default:…` for a path of the default endpoint, `crm:…`, `hook:…` for an agent’s hooks. */
             target: string;
             /**
              * @description `exhausted`: given up after the last retry.
@@ -1767,11 +1767,11 @@ export interface operations {
                         delivery: {
                             id: string;
                             /**
-                             * @description `crm_write`: a note or an activity on its way to the CRM.
+                             * @description `crm_write`: a note or an activity on its way to the CRM; `end_hook`: a call’s end on its way to the backend of its agent.
                              * @enum {string}
                              */
-                            kind: "webhook" | "crm_write";
-                            /** @description The endpoint’s id; `whe_default:…` for a path of the default endpoint, `crm:…`. */
+                            kind: "webhook" | "crm_write" | "end_hook";
+                            /** @description The endpoint’s id; `whe_default:…` for a path of the default endpoint, `crm:…`, `hook:…` for an agent’s hooks. */
                             target: string;
                             /**
                              * @description `exhausted`: given up after the last retry.
@@ -1841,11 +1841,11 @@ export interface operations {
                         delivery: {
                             id: string;
                             /**
-                             * @description `crm_write`: a note or an activity on its way to the CRM.
+                             * @description `crm_write`: a note or an activity on its way to the CRM; `end_hook`: a call’s end on its way to the backend of its agent.
                              * @enum {string}
                              */
-                            kind: "webhook" | "crm_write";
-                            /** @description The endpoint’s id; `whe_default:…` for a path of the default endpoint, `crm:…`. */
+                            kind: "webhook" | "crm_write" | "end_hook";
+                            /** @description The endpoint’s id; `whe_default:…` for a path of the default endpoint, `crm:…`, `hook:…` for an agent’s hooks. */
                             target: string;
                             /**
                              * @description `exhausted`: given up after the last retry.
@@ -1893,11 +1893,11 @@ export interface operations {
                         delivery: {
                             id: string;
                             /**
-                             * @description `crm_write`: a note or an activity on its way to the CRM.
+                             * @description `crm_write`: a note or an activity on its way to the CRM; `end_hook`: a call’s end on its way to the backend of its agent.
                              * @enum {string}
                              */
-                            kind: "webhook" | "crm_write";
-                            /** @description The endpoint’s id; `whe_default:…` for a path of the default endpoint, `crm:…`. */
+                            kind: "webhook" | "crm_write" | "end_hook";
+                            /** @description The endpoint’s id; `whe_default:…` for a path of the default endpoint, `crm:…`, `hook:…` for an agent’s hooks. */
                             target: string;
                             /**
                              * @description `exhausted`: given up after the last retry.

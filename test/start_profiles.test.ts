@@ -23,7 +23,6 @@ describe('the worker does not start with profiles that are wrong', () => {
 numbers: ["+15550107050"]
 prompt: Be kind.
 promt: Be kinder.
-hooks: { on_call_start: "https://backend.example/start" }
 recording: { enabled: true }
 context: { budget_ms: 900, on_missing: forward, forward_to: sales }
 `,
@@ -40,10 +39,8 @@ tools: [record_intent, fly]
     });
     for (const line of [
       /profiles\/desk\.yaml:4 promt: is unknown: did you mean prompt\?/,
-      /profiles\/desk\.yaml:5 hooks: is not built yet: remove it/,
-      /profiles\/desk\.yaml:6 recording\.after_disclosure: has nothing to wait for/,
-      /profiles\/desk\.yaml:7 context\.on_missing: forward is not built yet/,
-      /profiles\/desk\.yaml:7 context\.forward_to: is not built yet/,
+      /profiles\/desk\.yaml:5 recording\.after_disclosure: has nothing to wait for/,
+      /profiles\/desk\.yaml:6 context\.forward_to: must be the name of one of the transfers/,
       /profiles\/hello\.yaml:3 prompt: .*customrName/,
       /profiles\/night\.yaml:4 tools\[1\]: must be one of/,
       /profiles\/other\.yaml:1 numbers: .*one\.yaml.*only one agent can be the default/,

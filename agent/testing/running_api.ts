@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import type { Profiles } from '../../src/config/profiles.ts';
+import type { LookedAtProfiles } from '../../src/call/current_profiles.ts';
 import { loadSettings, type Settings } from '../../src/config/settings.ts';
 import type { LiveKitApi } from '../../src/telephony/livekit_api.ts';
 import { startHttpApi } from '../http_api.ts';
@@ -18,7 +18,13 @@ export const idle: WorkerLoad = {
   inboundCalls: () => 0,
   outboundCalls: () => [],
 };
-export const profiles: Profiles = { all: [], forNumber: () => null };
+export const profiles: LookedAtProfiles = {
+  version: '',
+  all: [],
+  sources: [],
+  forNumber: () => null,
+  refresh: () => Promise.resolve(),
+};
 
 export function settingsIn(cwd: string, env: Record<string, string> = {}): Settings {
   const some = { DATA_DIR: 'data', PORT: '0', API_KEY, ALLOW_NETWORKS: '127.0.0.1' };

@@ -1,5 +1,6 @@
 import { startRecord } from '../../agent/record.ts';
-import { loadProfiles } from '../../src/config/profiles.ts';
+import { LiveProfiles } from '../../src/config/live_profiles.ts';
+import { logger } from '../../src/config/log.ts';
 import { loadSettings } from '../../src/config/settings.ts';
 import { livekitApi } from '../../src/telephony/livekit_api.ts';
 import { serveBench } from '../bench_process.ts';
@@ -11,7 +12,7 @@ import { serveBench } from '../bench_process.ts';
 const settings = loadSettings();
 const record = await startRecord(settings, {
   livekit: livekitApi(settings.livekit),
-  profiles: await loadProfiles(settings.agentsDir),
+  profiles: await LiveProfiles.load({ dir: settings.agentsDir, log: logger('bench') }),
   load: { registered: Promise.resolve(), inboundCalls: () => 0, outboundCalls: () => [] },
 });
 serveBench(

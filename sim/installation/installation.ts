@@ -39,6 +39,8 @@ export interface InstallationOptions {
   number: string;
   /** More dialled numbers, for profiles that have numbers of their own. */
   moreNumbers?: readonly string[];
+  /** Keys beside the installation's own that the model stand-in lets in. */
+  modelKeys?: readonly string[];
   /** YAML; the model stand-in's part. */
   scenario?: string;
   /** The model stand-in's. (Default: tones) */
@@ -129,7 +131,7 @@ export class Installation {
       ? undefined
       : await RealtimeServer.start({
           scenario: options.scenario ?? 'opening: $instructed\n',
-          apiKey: SIM_MODEL_KEY,
+          apiKey: [SIM_MODEL_KEY, ...(options.modelKeys ?? [])],
           voice: options.voice ?? 'tones',
         });
     const backend = new CrmBackend({

@@ -20,8 +20,8 @@ export interface RealtimeServerOptions {
   host?: string;
   /** As parsed, or its YAML text. */
   scenario: Scenario | string;
-  /** The only key that is let in; without it every key is, even none. */
-  apiKey?: string;
+  /** The only keys that are let in; without it every key is, even none. */
+  apiKey?: string | readonly string[];
   /** `espeak` speaks English where espeak-ng is on the PATH, tones elsewhere. (Default: tones) */
   voice?: 'tones' | 'espeak' | Voice;
   /**
@@ -40,6 +40,8 @@ export interface RealtimeServerOptions {
 export class RealtimeServer {
   /** One for each connection that became a session, in order. */
   readonly sessions: SessionLog[] = [];
+  /** With which key each of those came. */
+  readonly keys: string[] = [];
   /** The text model. */
   readonly chat: ChatCompletions;
   readonly #http = createServer((request, response) => this.#onRequest(request, response));
@@ -180,8 +182,8 @@ export class RealtimeServer {
     if (this.#fault?.kind === 'http500') return 500;
     if (this.#fault?.kind === 'unauthorized') return 401;
     const { apiKey } = this.#options;
-    const { authorization = '' } = request.headers;
-    if (apiKey !== undefined && !same(authorization, `Bearer ${apiKey}`)) return 401;
+    const keys = typeof apiKey === 'string' ? [apiKey] : apiKey;
+    if (keys?.every((key) => !same(keyOf(request), key))) return 401;
     return urlOf(request).pathname === path ? undefined : 404;
   }
 
@@ -198,6 +200,7 @@ export class RealtimeServer {
     this.#live.set(session, socket);
     socket.once('close', () => this.#live.delete(session));
     this.sessions.push(session.log);
+    this.keys.push(keyOf(request));
     for (const look of [...this.#arrivals]) look();
   }
 
@@ -223,6 +226,10 @@ function cut(socket: WebSocket, how: 'close' | 'terminate'): void {
 
 function urlOf(request: IncomingMessage): URL {
   return new URL(request.url ?? '/', 'http://localhost');
+}
+
+function keyOf(request: IncomingMessage): string {
+  return (request.headers.authorization ?? '').replace(/^Bearer /, '');
 }
 
 function same(given: string, expected: string): boolean {

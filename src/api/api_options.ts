@@ -57,7 +57,8 @@ export interface ApiOptions {
   recordings: ApiRecordings;
   /** Seals the secrets of endpoints. */
   secrets: SecretBox;
-  agents: readonly ShownAgent[];
+  /** As their profiles are now. */
+  agents: () => readonly ShownAgent[];
   /**
    * Throws where nothing may be sent to this URL: an address inside, plain http outside. Judged
    * again, on the address really dialled, at each delivery.

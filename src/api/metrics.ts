@@ -36,7 +36,7 @@ export function createMetrics(sources: {
   });
   const attempts = new Counter({
     name: 'callwire_delivery_attempts_total',
-    help: 'Attempts to deliver, by kind (webhook, crm_write, recording, completion) and outcome (success, retry, final, hold).',
+    help: 'Attempts to deliver, by kind (webhook, crm_write, end_hook, recording, completion) and outcome (success, retry, final, hold).',
     labelNames: ['kind', 'outcome'],
     registers,
   });

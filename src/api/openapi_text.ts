@@ -8,7 +8,7 @@ export async function openapiText(): Promise<string> {
     store: {},
     secrets: {},
     recordings: {},
-    agents: [],
+    agents: () => [],
     checkUrl: () => undefined,
     readiness: [],
     livekitWebhooks: {},

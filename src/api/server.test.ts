@@ -112,7 +112,7 @@ describe('answers', () => {
   });
 
   it('tell nothing of what went wrong inside, which the log does', async () => {
-    const api = await testApi({ agents: [AGENT] });
+    const api = await testApi({ agents: () => [AGENT] });
     await api.store.close();
     expect(await api.request('GET', '/v1/calls')).toMatchObject({
       status: 503,

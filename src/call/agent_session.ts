@@ -1,8 +1,10 @@
 import { voice } from '@livekit/agents';
 import { builtInTools } from '../tools/built_in_tools.ts';
 import { Announcer } from './announcer.ts';
+import { backendTools } from './backend_tools.ts';
 import { toolContext } from './call_tool_context.ts';
-import { createSession, cutOffAtOnce, startSession } from './caller_session.ts';
+import { createSession, cutOffAtOnce, gateBargeIn, startSession } from './caller_session.ts';
+import { Filler } from './filler.ts';
 import { instructions } from './instructions.ts';
 import { contactInHand, type LiveCall } from './live_call.ts';
 import { ModelTools } from './model_tools.ts';
@@ -16,15 +18,22 @@ export async function startAgent(call: LiveCall, identity: string): Promise<void
   if (!profile || !model) throw new Error('a call is prepared before anybody speaks');
   const tools = new ModelTools(model, log, () => journal.hold());
   const session = createSession(model);
-  const agent = new voice.Agent({
-    instructions: instructions(call),
-    tools: tools.bind(builtInTools(profile.tools, toolContext(call))),
-  });
+  const context = toolContext(call);
+  const offered = () => {
+    const ofBackend = backendTools(call);
+    // A backend that brings an `end_call` of its own means that one.
+    const own = profile.tools.filter((name) => !ofBackend.some((tool) => tool.name === name));
+    return tools.bind([...builtInTools(own, context), ...ofBackend]);
+  };
+  const agent = new voice.Agent({ instructions: instructions(call), tools: offered() });
+  call.offerTools = () => agent.updateTools(offered());
   call.session = session;
   call.agent = agent;
   call.announcer = new Announcer(session, ending.signal, log);
+  call.filler = new Filler(session, call.announcer, ending.signal);
   tools.watch(session, agent);
   cutOffAtOnce(session);
+  gateBargeIn(session, model);
   await startSession(session, agent, job.room, identity);
 }
 

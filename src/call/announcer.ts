@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { ReadableStream } from 'node:stream/web';
 import { voice } from '@livekit/agents';
+import type { AudioFrame } from '@livekit/rtc-node';
 import type { Logger } from 'pino';
 
 type AgentSession = voice.AgentSession;
@@ -43,16 +45,53 @@ export class Announcer {
     return this.reply(sayExactly(text), options);
   }
 
+  /**
+   * Plays audio in place of the model's voice, now; `text` is what it says, for the transcript, `''` where
+   * nobody knows. It can be spoken into like any other speech.
+   */
+  play(audio: ReadableStream<AudioFrame>, text: string, deadlineMs: number): Promise<Spoken> {
+    const run = this.#queue.then(() => this.#outside(() => this.#play(audio, text, deadlineMs)));
+    this.#queue = run;
+    return run;
+  }
+
+  async #play(
+    audio: ReadableStream<AudioFrame>,
+    text: string,
+    deadlineMs: number,
+  ): Promise<Spoken> {
+    const limit = AbortSignal.any([this.#signal, AbortSignal.timeout(deadlineMs)]);
+    if (limit.aborted) return 'unsaid';
+    try {
+      const handle = this.#session.say(text, { audio, addToChatCtx: text !== '' });
+      await playedOut(handle, limit);
+      if (!handle.done() || handle.exception()) return 'unsaid';
+      return handle.interrupted ? 'cut_off' : 'played';
+    } catch (error) {
+      this.#log.debug({ err: error }, 'audio dropped');
+      return 'unsaid';
+    }
+  }
+
   async #speak(instructions: string | undefined, options: ReplyOptions): Promise<Spoken> {
-    const { at = 'lull', deadlineMs = 30_000, attempts = 2, keypad, interrupt } = options;
+    const {
+      at = 'lull',
+      deadlineMs = 30_000,
+      attempts = 2,
+      keypad,
+      interrupt,
+      unless,
+      tools,
+    } = options;
     const limit = AbortSignal.any([this.#signal, AbortSignal.timeout(deadlineMs)]);
     for (let attempt = 1; attempt <= attempts; attempt++) {
       if (at === 'lull' || attempt > 1) await lull(this.#session, limit);
-      if (limit.aborted) return 'unsaid';
+      if (limit.aborted || unless?.aborted) return 'unsaid';
       try {
         if (interrupt) this.#session.interrupt({ force: true });
         const handle = this.#session.generateReply({
           ...(instructions === undefined ? {} : { instructions }),
+          ...(tools === false ? { toolChoice: 'none' } : {}),
           ...(keypad === undefined || attempt > 1 ? {} : { userInput: keypad }),
         });
         await playedOut(handle, limit);
@@ -86,6 +125,10 @@ export interface ReplyOptions {
   attempts?: number;
   /** What the caller keyed in goes to the model as the caller's words. */
   keypad?: string;
+  /** Not said any more once this fires; what is being said then goes on. */
+  unless?: AbortSignal;
+  /** `false`: the model only speaks. (Default: it may call tools) */
+  tools?: false;
   /** Stops whatever is being said, and goes before what waits. */
   interrupt?: boolean;
 }

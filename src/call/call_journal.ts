@@ -88,6 +88,11 @@ export class CallJournal {
     return this.#append({ facts: [{ id: newId('fct'), kind: 'recording', time, data }] });
   }
 
+  /** A start hook is asked (`end`: its backend wants to hear of the end), or has answered. */
+  hook(data: { end: boolean } | { metadata: Record<string, unknown> }): Promise<void> {
+    return this.#append({ facts: [{ id: newId('fct'), kind: 'hook', time: Date.now(), data }] });
+  }
+
   usage(totals: Record<string, unknown>): Promise<void> {
     const id = newId('fct');
     return this.#append({ facts: [{ id, kind: 'usage', time: Date.now(), data: totals }] });

@@ -53,6 +53,15 @@ export function startSession(
   });
 }
 
+/** Tells the model's ear when the agent's voice is heard: only then a caller has to insist. */
+export function gateBargeIn(session: voice.AgentSession, model: CallModel): void {
+  const { bargeIn } = model;
+  if (!bargeIn) return;
+  session.on(voice.AgentSessionEventTypes.AgentStateChanged, ({ newState }) => {
+    bargeIn.agentSpeaks = newState === 'speaking';
+  });
+}
+
 /**
  * Cuts queued audio the moment the caller speaks. agents-js does so too, but only after awaiting
  * its forwarding tasks: 10 to 110 ms later (measured), in which the agent talks over the caller.

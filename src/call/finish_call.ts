@@ -40,7 +40,7 @@ export async function finishCall(
   if (owned) {
     if (reason === 'model_unavailable' && answered) await apologise(call);
     if (LAST_WORD_IS_OURS.has(reason)) await lastWordsHeard(call);
-    if (reason === 'transferred') await transferredLegGone(call);
+    if (reason === 'transferred' || reason === 'forwarded') await transferredLegGone(call);
     const [, closed] = await Promise.all([
       quietly(log, 'deleting the room failed', () =>
         deleteRoom(livekit.rooms, job.room.name ?? job.job.room?.name ?? ''),

@@ -2,13 +2,16 @@ import { renderTemplate } from '../config/template.ts';
 import { templateVariables } from '../config/template_variables.ts';
 import { contactInHand, type LiveCall } from './live_call.ts';
 
-/** The prompt of the profile with what is known of the caller, for the model. */
+/** The backend's prompt, or that of the profile with what is known of the caller, for the model. */
 export function instructions(call: LiveCall): string {
+  if (call.backend?.agent) return call.backend.agent.prompt;
   return renderTemplate(call.profile?.prompt ?? '', variables(call));
 }
 
 /** `undefined`: the model opens by itself; `''`: the caller speaks first. */
 export function firstMessage(call: LiveCall): string | undefined {
+  const greeting = call.backend?.agent?.greeting;
+  if (greeting !== undefined) return greeting.trim();
   const text = call.profile?.firstMessage;
   return text === undefined ? undefined : renderTemplate(text, variables(call)).trim();
 }

@@ -1,8 +1,11 @@
 import type { JobContext, voice } from '@livekit/agents';
 import type { Logger } from 'pino';
-import type { Profile } from '../config/profile.ts';
+import type { HookRule, Profile } from '../config/profile.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Contact, Crm } from '../crm/crm.ts';
+import type { ReachAgents } from '../delivery/reach_agents.ts';
+import type { HookTarget } from '../hooks/hook_post.ts';
+import type { BackendTool } from '../hooks/hook_tools.ts';
 import type { CallId } from '../ids.ts';
 import type { LiveKitApi } from '../telephony/livekit_api.ts';
 import type { SipCaller } from '../telephony/sip_participant.ts';
@@ -10,6 +13,7 @@ import type { KnownContact } from '../tools/tool_context.ts';
 import type { Announcer } from './announcer.ts';
 import type { CallEnding } from './call_ending.ts';
 import type { CallJournal } from './call_journal.ts';
+import type { Filler } from './filler.ts';
 import type { CallModel } from './realtime_model.ts';
 
 /** One call while it lives: what its parts share. */
@@ -32,7 +36,10 @@ export interface LiveCall {
   variables: Readonly<Record<string, unknown>>;
   /** The SIP status that an outbound call failed with, where one came. */
   failedWith?: number | null;
+  /** Where a start hook has answered, as it wants it. */
   profile?: Profile;
+  /** Where the profile has hooks. */
+  backend?: CallBackend;
   crm?: Crm;
   contact: KnownContact;
   model?: CallModel;
@@ -40,6 +47,10 @@ export interface LiveCall {
   session?: voice.AgentSession;
   agent?: voice.Agent;
   announcer?: Announcer;
+  /** Speaks while a tool waits. */
+  filler?: Filler;
+  /** Gives the model the tools that the call has by now. */
+  offerTools?: () => Promise<void>;
   /** Once it is recorded; `stop` ends that, resolves when all of it is on the disk, never rejects. */
   recording?: { stop(): Promise<void> };
   answeredAt?: number;
@@ -47,6 +58,27 @@ export interface LiveCall {
   disowned?: boolean;
   /** A REFER is under way, or one ended without anybody knowing how. */
   transfer?: 'pending' | 'unconfirmed';
+}
+
+/** The backend that says how the agent of a call is. */
+export interface CallBackend {
+  readonly rule: HookRule;
+  /** Signs what it is asked. */
+  readonly secret: string;
+  readonly agents: ReachAgents;
+  /** What does its tools; `null` where nothing does. */
+  toolTarget: HookTarget | null;
+  /** Once it has answered, on time or late; what of it the profile has no place for. */
+  agent?: {
+    /** As it is, no template. */
+    prompt: string;
+    greeting: string | undefined;
+    /** Never rejects: `null` where it cannot be had. */
+    recordedGreeting: Promise<Int16Array | null> | undefined;
+    tools: readonly BackendTool[];
+    /** The model never sees it. */
+    metadata: Readonly<Record<string, unknown>>;
+  };
 }
 
 /** E.164 of the other party; `null` where it is not known. */

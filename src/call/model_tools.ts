@@ -1,6 +1,6 @@
 import { llm, voice } from '@livekit/agents';
 import type { Logger } from 'pino';
-import type { Tool, ToolAnswer, ToolCall } from '../tools/tool.ts';
+import type { ModelTool, ToolAnswer, ToolCall } from '../tools/tool.ts';
 import type { CallModel } from './realtime_model.ts';
 import { ToolBurst } from './tool_burst.ts';
 
@@ -36,7 +36,7 @@ export class ModelTools {
   }
 
   /** For `new voice.Agent({ tools })`. */
-  bind(tools: readonly Tool[]): Record<string, ReturnType<typeof llm.tool>> {
+  bind(tools: readonly ModelTool[]): Record<string, ReturnType<typeof llm.tool>> {
     return Object.fromEntries(tools.map((tool) => [tool.name, this.#bindOne(tool)]));
   }
 
@@ -53,7 +53,7 @@ export class ModelTools {
     });
   }
 
-  #bindOne(tool: Tool) {
+  #bindOne(tool: ModelTool) {
     return llm.tool({
       description: tool.description,
       parameters: tool.parameters,
@@ -82,7 +82,7 @@ export class ModelTools {
     });
   }
 
-  async #run(tool: Tool, args: Record<string, unknown>, call: ToolCall): Promise<ToolAnswer> {
+  async #run(tool: ModelTool, args: Record<string, unknown>, call: ToolCall): Promise<ToolAnswer> {
     const startedAt = performance.now();
     const fields = { tool: tool.name, toolCallId: call.toolCallId };
     try {

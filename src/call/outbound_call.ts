@@ -11,6 +11,7 @@ import { CallEnded } from './call_ending.ts';
 import type { CallRuntime } from './call_runtime.ts';
 import type { CallTicket } from './call_ticket.ts';
 import { converse } from './conversation.ts';
+import { freshProfiles } from './current_profiles.ts';
 import { askForOrder, beginDialling, type DialOrder } from './dial_orders.ts';
 import type { LiveCall } from './live_call.ts';
 import { PHONE_IDENTITY } from './phone_identity.ts';
@@ -47,7 +48,7 @@ export async function placeCall(
   });
   try {
     const order = await takeOrder(call, ledger, ticket);
-    await prepare(call, runtime, ledger, order);
+    await prepare(call, runtime, ledger, { order, resumed: ticket.task === 'adopt' });
     if (ticket.task === 'dial') await dialPhone(call, ledger, ticket, order);
     else await adoptPhone(call, order);
     await converse(call, ledger);
@@ -80,16 +81,18 @@ async function prepare(
   call: LiveCall,
   runtime: CallRuntime,
   ledger: LedgerClient,
-  order: DialOrder,
+  { order, resumed }: { order: DialOrder; resumed: boolean },
 ): Promise<void> {
-  const profile = runtime.profiles.all.find(({ id }) => id === order.agentId);
+  const { signal } = call.ending;
+  const profiles = await freshProfiles(ledger, runtime.profiles, { signal, log: call.log });
+  const profile = profiles.all.find(({ id }) => id === order.agentId);
   if (!profile) {
     call.log.error({ agent: order.agentId }, 'the agent of this call has no profile any more');
     await call.ending.end('error');
     return call.ending.signal.throwIfAborted();
   }
-  const connected = orEnded(call.job.connect(), call.ending.signal);
-  await prepareCall(call, ledger, { profile, phone: order.to, beside: connected });
+  const connected = orEnded(call.job.connect(), signal);
+  await prepareCall(call, ledger, { profile, phone: order.to, beside: connected, resumed });
 }
 
 /** From the commit that only this process may dial to the moment both sides hear each other. */

@@ -1,6 +1,9 @@
 import { AudioByteStream, llm } from '@livekit/agents';
 import * as openai from '@livekit/agents-plugin-openai';
+import type { AudioFrame } from '@livekit/rtc-node';
 import type WebSocket from 'ws';
+import type { BargeInRule, TurnDetection } from '../config/profile.ts';
+import { BargeInGate } from './barge_in.ts';
 import { type ConnectionLimits, ModelConnection, type ModelTarget } from './model_connection.ts';
 import type { ToolBurst } from './tool_burst.ts';
 import { TranscriptionMeter } from './transcription_meter.ts';
@@ -20,6 +23,8 @@ import { TranscriptionMeter } from './transcription_meter.ts';
 export class CallModel extends openai.realtime.RealtimeModel {
   /** What the transcription of the caller has used so far. */
   readonly transcription = new TranscriptionMeter(TRANSCRIPTION_MODEL);
+  /** What the model hears of a caller who speaks into the agent's words; `undefined`: everything. */
+  readonly bargeIn: BargeInGate | undefined;
   /** Told of every event of the model's, where tools have one. */
   toolBurst: ToolBurst | undefined;
   readonly #connection: ModelConnection;
@@ -33,6 +38,8 @@ export class CallModel extends openai.realtime.RealtimeModel {
       apiKey: options.apiKey,
       baseURL: options.baseUrl,
       modalities: ['audio'],
+      ...(options.turnDetection && { turnDetection: turnDetectionOf(options.turnDetection) }),
+      ...(options.noiseReduction && { inputAudioNoiseReduction: { type: options.noiseReduction } }),
       ...(options.language
         ? {
             inputAudioTranscription: {
@@ -42,6 +49,7 @@ export class CallModel extends openai.realtime.RealtimeModel {
           }
         : {}),
     });
+    this.bargeIn = options.bargeIn ? new BargeInGate(options.bargeIn) : undefined;
     this.#connection = new ModelConnection(options.limits);
   }
 
@@ -106,9 +114,29 @@ export interface CallModelOptions {
   apiKey: string;
   /** `…/v1`; the plugin turns it into `ws(s)://…/v1/realtime`. */
   baseUrl: string;
+  /** (Default: the plugin's) */
+  turnDetection?: TurnDetection;
+  /** (Default: any sound) */
+  bargeIn?: BargeInRule | null;
+  /** (Default: none) */
+  noiseReduction?: 'near_field' | 'far_field' | null;
   /** ISO 639-1, given to the transcription of the caller. */
   language?: string | undefined;
   limits?: Partial<ConnectionLimits>;
+}
+
+type ModelOptions = NonNullable<ConstructorParameters<typeof openai.realtime.RealtimeModel>[0]>;
+
+function turnDetectionOf(rule: TurnDetection): NonNullable<ModelOptions['turnDetection']> {
+  const reply = { create_response: true, interrupt_response: true };
+  return rule.by === 'meaning'
+    ? { type: 'semantic_vad', eagerness: rule.eagerness, ...reply }
+    : {
+        type: 'server_vad',
+        threshold: rule.threshold,
+        silence_duration_ms: rule.silenceMs,
+        ...reply,
+      };
 }
 
 /** What the pinned plugin's session has and its types hide. */
@@ -117,13 +145,14 @@ interface HiddenParts {
   bstream: AudioByteStream;
   oaiRealtimeModel: CallModel;
   readonly chatCtx: llm.ChatContext;
+  pushAudio(frame: AudioFrame): void;
   createChatCtxUpdateEvents(given: llm.ChatContext, addMockAudio?: boolean): Promise<unknown[]>;
 }
 
 // `Omit` drops the private declarations, which would forbid the override below.
 const PluginSession = openai.realtime.RealtimeSession as unknown as new (
   model: openai.realtime.RealtimeModel,
-) => Omit<openai.realtime.RealtimeSession, never> & HiddenParts;
+) => Omit<openai.realtime.RealtimeSession, 'pushAudio'> & HiddenParts;
 
 const SAMPLE_RATE = 24_000;
 const CHUNK_SAMPLES = SAMPLE_RATE / 50;
@@ -135,6 +164,11 @@ class CallModelSession extends PluginSession {
   constructor(model: CallModel) {
     super(model);
     this.bstream = new AudioByteStream(SAMPLE_RATE, 1, CHUNK_SAMPLES);
+  }
+
+  override pushAudio(frame: AudioFrame): void {
+    const { bargeIn } = this.oaiRealtimeModel;
+    for (const passed of bargeIn?.pass(frame) ?? [frame]) super.pushAudio(passed);
   }
 
   override get chatCtx(): llm.ChatContext {

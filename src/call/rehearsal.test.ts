@@ -12,7 +12,7 @@ import { PROFILE } from './testing/fake_live_call.ts';
 
 beforeAll(() => initializeLogger({ pretty: false, level: 'silent' }));
 
-const profiles: Profiles = { all: [PROFILE], forNumber: () => PROFILE };
+const profiles: Profiles = { version: '', all: [PROFILE], forNumber: () => PROFILE };
 
 describe('a rehearsal', () => {
   it('asks the ledger a question, and writes nothing about a call that there is not', async () => {
@@ -48,7 +48,7 @@ describe('a rehearsal', () => {
 
   it('lets a process become warm although no ledger is there and a template is wrong', async () => {
     const broken = { ...PROFILE, prompt: '{% if %}' };
-    const wrong: Profiles = { all: [broken], forNumber: () => broken };
+    const wrong: Profiles = { version: '', all: [broken], forNumber: () => broken };
     await expect(rehearse({ ...(await dataFolder()), profiles: wrong })).resolves.toBeUndefined();
   });
 });

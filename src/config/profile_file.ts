@@ -90,17 +90,7 @@ function reportNotBuilt(content: Record<string, unknown>, report: Report): Recor
     report([key], 'is not built yet: remove it');
     delete rest[key];
   }
-  if (typeof rest.context !== 'object' || rest.context === null) return rest;
-  const context: Record<string, unknown> = { ...rest.context };
-  if (context.on_missing === 'forward') {
-    report(['context', 'on_missing'], 'forward is not built yet: write answer or reject');
-    delete context.on_missing;
-  }
-  if ('forward_to' in context) {
-    report(['context', 'forward_to'], 'is not built yet: remove it');
-    delete context.forward_to;
-  }
-  return { ...rest, context };
+  return rest;
 }
 
 function reportIssue(issue: z.core.$ZodIssue, report: Report): void {
@@ -121,9 +111,12 @@ function knownKeys(path: KeyPath): string[] {
   const shape = profileSchema.shape;
   if (path[0] === 'transfers') return Object.keys(shape.transfers.unwrap().valueType.shape);
   if (path[0] === 'context') return Object.keys(shape.context.unwrap().shape);
+  if (path[0] === 'hooks') return Object.keys(shape.hooks.unwrap().shape);
   if (path[0] === 'recording') return Object.keys(shape.recording.unwrap().shape);
   if (path[0] === 'followups') return Object.keys(shape.followups.unwrap().element.shape);
   if (path[0] === 'rules') return Object.keys(shape.rules.unwrap().element.shape);
+  if (path[0] === 'barge_in') return Object.keys(shape.barge_in.unwrap().shape);
+  if (path[0] === 'turn_detection') return Object.keys(shape.turn_detection.unwrap().shape);
   if (path[0] === 'silence') return Object.keys(shape.silence.unwrap().shape);
   return Object.keys(shape);
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { callRules } from './call_rules.ts';
 import { extractionSchema } from './extraction_fields.ts';
 import { followUpRules } from './follow_up_rules.ts';
+import { hooksSchema } from './hooks_schema.ts';
 import { toE164 } from './phone_number.ts';
 
 /** The tools that a profile can give to its agent. */
@@ -15,7 +16,7 @@ export const TOOL_NAMES = [
 export type ToolName = (typeof TOOL_NAMES)[number];
 
 /** Keys of features that are not built yet: a profile that counts on one must not start without it. */
-export const NOT_BUILT_KEYS = ['hooks', 'barge_in', 'voicemail'];
+export const NOT_BUILT_KEYS = ['voicemail'];
 
 // A name that the model may say, safe as an object key and in a log.
 const TRANSFER_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
@@ -124,6 +125,74 @@ export const profileSchema = z
       .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'must be a language tag such as "en" or "pt-BR"')
       .default('en')
       .meta({ description: 'What callers speak: a hint to the transcription.', examples: ['de'] }),
+    turn_detection: z
+      .strictObject({
+        by: z
+          .enum(['meaning', 'silence'])
+          .default('meaning')
+          .meta({
+            description:
+              'How the model hears that the caller has finished: by what they say, or by how long they are silent.',
+            examples: ['silence'],
+          }),
+        eagerness: z
+          .enum(['auto', 'low', 'medium', 'high'])
+          .default('medium')
+          .meta({
+            description: 'By meaning: `low` lets people think, `high` answers at once.',
+            examples: ['low'],
+          }),
+        silence_ms: z
+          .int()
+          .min(100)
+          .max(5_000)
+          .default(500)
+          .meta({ description: 'By silence: after how many milliseconds.', examples: [700] }),
+        threshold: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(0.5)
+          .meta({ description: 'By silence: how loud speech has to be.', examples: [0.7] }),
+      })
+      .prefault({})
+      .meta({ description: 'When it is the agent’s turn to speak.' }),
+    barge_in: z
+      .strictObject({
+        debounce_ms: z
+          .int()
+          .min(0)
+          .max(2_000)
+          .default(150)
+          .meta({
+            description: 'For how many milliseconds the caller has to be heard.',
+            examples: [250],
+          }),
+        min_volume: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(0.3)
+          .meta({
+            description:
+              'How loud: 0 is silence, 1 the loudest there is. A person at the phone speaks at 0.5 to 0.7.',
+            examples: [0.4],
+          }),
+      })
+      .optional()
+      .meta({
+        description:
+          'What it takes to cut the agent off in its words (default: whatever the model takes for speech).',
+        examples: [{ debounce_ms: 150, min_volume: 0.3 }],
+      }),
+    noise_reduction: z
+      .enum(['near_field', 'far_field', 'off'])
+      .default('off')
+      .meta({
+        description:
+          'Noise taken out before the model hears it: for a phone at the ear, or one on a table.',
+        examples: ['near_field'],
+      }),
     tools: z
       .array(z.enum(TOOL_NAMES))
       .default([...TOOL_NAMES])
@@ -183,20 +252,29 @@ export const profileSchema = z
           .optional()
           .meta({
             description:
-              'Milliseconds that the phone may ring on while the caller is looked up (default: `CONTEXT_BUDGET_MS`).',
+              'Milliseconds that the phone may ring on while the caller is looked up and the start hook answers (default: `CONTEXT_BUDGET_MS`, for a start hook 10000).',
             examples: [2500],
           }),
         on_missing: z
-          .enum(['answer', 'reject'])
-          .default('answer')
+          .enum(['answer', 'reject', 'forward'])
+          .optional()
           .meta({
             description:
-              'What happens to a call whose context has not come in time: `answer`, and what comes late is told to the model, or `reject`.',
+              'What happens to a call whose context has not come in time: `answer`, and what comes late is told to the model, `reject`, or `forward` to `forward_to` (default: `answer`, with a start hook `reject`). Calls that are placed are not forwarded: they end.',
             examples: ['reject'],
           }),
+        forward_to: z
+          .string()
+          .optional()
+          .meta({ description: 'The name of one of the `transfers`.', examples: ['sales'] }),
       })
       .prefault({})
       .meta({ description: 'Knowing the caller before answering.' }),
+    hooks: hooksSchema.optional().meta({
+      description:
+        'Your backend says at each call how the agent is, and does its tools. docs/hooks.md says more.',
+      examples: [{ on_call_start: 'https://backend.example/calls/start' }],
+    }),
     silence: z
       .strictObject({
         prompt_after_s: seconds.default(20).meta({
@@ -248,6 +326,15 @@ export const profileSchema = z
     ({ disclosure, recording }) =>
       !recording?.enabled || !recording.after_disclosure || disclosure !== undefined,
     { path: ['recording', 'after_disclosure'], message: DISCLOSURE_MISSING },
-  );
+  )
+  .superRefine(({ context: { on_missing, forward_to }, transfers }, context) => {
+    const path = ['context', 'forward_to'];
+    const complain = (message: string) => context.addIssue({ code: 'custom', path, message });
+    if (forward_to !== undefined && !Object.hasOwn(transfers, forward_to)) {
+      complain('must be the name of one of the transfers');
+    } else if (on_missing === 'forward' && forward_to === undefined) {
+      complain('is missing: on_missing: forward needs the name of one of the transfers');
+    }
+  });
 
 export type ProfileDocument = z.output<typeof profileSchema>;

@@ -44,11 +44,15 @@ test('a name and a prompt make a profile', async () => {
     model: 'gpt-realtime',
     voice: 'marin',
     language: 'en',
+    turnDetection: { by: 'meaning', eagerness: 'medium' },
+    bargeIn: null,
+    noiseReduction: null,
     tools: ['record_intent', 'lookup_crm', 'update_crm_note', 'transfer_call', 'end_call'],
     lookup: 'caller',
     speakFields: ['name'],
     transfers: {},
-    context: { budgetMs: undefined, onMissing: 'answer' },
+    context: { budgetMs: undefined, onMissing: 'answer', forwardTo: undefined },
+    hooks: null,
     silence: { promptAfterMs: 20_000, hangUpAfterMs: 60_000 },
     maxMinutes: undefined,
     extraction: DEFAULT_EXTRACTION,
@@ -196,6 +200,71 @@ max_minutes: 0.5
   });
 });
 
+test('a backend that is asked is waited for, and nobody is answered without it', async () => {
+  const { hooks, context } = await one(`${MINIMAL}hooks:
+  on_call_start: http://10.0.0.5:3000/start
+  on_tool_call: https://backend.example/tool
+  secret_env: MY_HOOK_SECRET
+  may_forward: ["+1555"]
+`);
+  expect(hooks).toEqual({
+    onCallStart: 'http://10.0.0.5:3000/start',
+    onToolCall: 'https://backend.example/tool',
+    onCallEnd: undefined,
+    secretEnv: 'MY_HOOK_SECRET',
+    mayForward: ['+1555'],
+    allowedOrigins: [],
+  });
+  expect(context.onMissing).toBe('reject');
+  const answers = await one(
+    `${MINIMAL}hooks: { on_call_start: "https://x.example" }\ncontext: { on_missing: answer }\n`,
+  );
+  expect(answers.context.onMissing).toBe('answer');
+});
+
+test('a call without context can be forwarded, to one of the transfers', async () => {
+  const transfers = 'transfers: { sales: { to: "tel:+15550100200" } }\n';
+  const rule = (context: string) => `${MINIMAL}${transfers}context: ${context}\n`;
+  const { context } = await one(rule('{ on_missing: forward, forward_to: sales }'));
+  expect(context).toMatchObject({ onMissing: 'forward', forwardTo: 'sales' });
+  expect(await problemsOf(rule('{ on_missing: forward }'))).toEqual([
+    'x.yaml:4 context.forward_to: is missing: on_missing: forward needs the name of one of the transfers',
+  ]);
+  expect(await problemsOf(rule('{ forward_to: support }'))).toEqual([
+    'x.yaml:4 context.forward_to: must be the name of one of the transfers',
+  ]);
+});
+
+test('wrong hooks are named', async () => {
+  expect(
+    await problemsOf(`${MINIMAL}hooks:
+  on_call_start: ftp://backend.example
+  on_tool_cal: https://backend.example/tool
+  on_call_end: "https://user:made-up@backend.example/"
+  secret_env: "not a name"
+  may_forward: ["555", "sip:anybody"]
+  allowed_origins: ["https://tools.example/path"]
+`),
+  ).toEqual([
+    'x.yaml:4 hooks.on_call_start: must be a URL such as "https://backend.example/calls/start"',
+    'x.yaml:5 hooks.on_tool_cal: is unknown: did you mean on_tool_call?',
+    'x.yaml:6 hooks.on_call_end: must be a URL such as "https://backend.example/calls/start"',
+    'x.yaml:7 hooks.secret_env: must be the name of an environment variable',
+    'x.yaml:8 hooks.may_forward[0]: must be the beginning of a number such as "+1555", or a URI such as "sip:office@pbx.example.com"',
+    'x.yaml:8 hooks.may_forward[1]: must be the beginning of a number such as "+1555", or a URI such as "sip:office@pbx.example.com"',
+    'x.yaml:9 hooks.allowed_origins[0]: must be an origin such as "https://tools.example", without a path',
+  ]);
+});
+
+test('how the model listens is the profile’s', async () => {
+  const { turnDetection, noiseReduction, bargeIn } = await one(
+    `${MINIMAL}turn_detection: { by: silence, silence_ms: 700 }\nnoise_reduction: near_field\nbarge_in: { min_volume: 0.5 }\n`,
+  );
+  expect(turnDetection).toEqual({ by: 'silence', silenceMs: 700, threshold: 0.5 });
+  expect(noiseReduction).toBe('near_field');
+  expect(bargeIn).toEqual({ debounceMs: 150, minVolume: 0.5 });
+});
+
 test('a transfer is found by its name only, not by what objects have', async () => {
   const { transfers } = await one(MINIMAL);
   expect(transfers.constructor).toBeUndefined();
@@ -256,18 +325,9 @@ max_minutes: 2000
 
   test('names what is not built yet', async () => {
     expect(
-      await problemsOf(`${MINIMAL}hooks: { on_call_start: "https://backend.example/start" }
-barge_in: {}
-voicemail: {}
-context: { on_missing: forward, forward_to: sales }
+      await problemsOf(`${MINIMAL}voicemail: {}
 `),
-    ).toEqual([
-      'x.yaml:3 hooks: is not built yet: remove it',
-      'x.yaml:4 barge_in: is not built yet: remove it',
-      'x.yaml:5 voicemail: is not built yet: remove it',
-      'x.yaml:6 context.on_missing: forward is not built yet: write answer or reject',
-      'x.yaml:6 context.forward_to: is not built yet: remove it',
-    ]);
+    ).toEqual(['x.yaml:3 voicemail: is not built yet: remove it']);
   });
 
   test('has its templates checked, with the line inside a block', async () => {

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { CallwireError } from '../errors.ts';
 import { toE164 } from './phone_number.ts';
 import { type Profile, profileFrom } from './profile.ts';
@@ -8,6 +9,8 @@ import { nearest } from './suggestion.ts';
 
 /** The agents of this installation. */
 export interface Profiles {
+  /** Another one wherever a file is another one. */
+  readonly version: string;
   /** In the order of their ids. */
   readonly all: readonly Profile[];
   /**
@@ -17,27 +20,56 @@ export interface Profiles {
   forNumber(dialled: string): Profile | null;
 }
 
+/** A profile's file; `text` is `null` where it cannot be read. */
+export interface ProfileSource {
+  /** From the working directory where that is shorter to read. */
+  path: string;
+  text: string | null;
+}
+
+/** Every `*.yaml` and `*.yml` of a folder. @throws `PROFILE_INVALID` where the folder cannot be read. */
+export async function readProfiles(dir: string): Promise<ProfileSource[]> {
+  const read = async (name: string): Promise<ProfileSource> => ({
+    path: shown(join(dir, name)),
+    text: await readFile(join(dir, name), 'utf8').catch(() => null),
+  });
+  const sources = await Promise.all((await profileNames(dir)).map(read));
+  if (sources.length > 0) return sources;
+  throw invalid([`${shown(dir)}: there is no agent profile (*.yaml) in it`]);
+}
+
 /**
- * Reads every `*.yaml` and `*.yml` of a folder. Throws one `PROFILE_INVALID` that names everything
+ * The agents that these files make. Throws one `PROFILE_INVALID` that names everything
  * wrong with all of them, a line each: `agent/profiles/x.yaml:12 transfers.sales.to: …`.
  */
-export async function loadProfiles(dir: string): Promise<Profiles> {
-  const files = await Promise.all(
-    (await profileNames(dir)).map(async (name) => readProfile(dir, name)),
-  );
+export function profilesFrom(sources: readonly ProfileSource[]): Profiles {
+  const files = sources.map(parseSource);
   const problems = files.flatMap((file) => file.problems);
-  if (files.length === 0) problems.push(`${shown(dir)}: there is no agent profile (*.yaml) in it`);
   problems.push(...conflicts(files), ...unknownAgents(files));
   if (problems.length > 0) throw invalid(problems);
-  return new LoadedProfiles(files.flatMap((file) => file.profile ?? []));
+  const profiles = files.flatMap((file) => file.profile ?? []);
+  return new LoadedProfiles(profiles, versionOf(sources));
+}
+
+/** Both. */
+export async function loadProfiles(dir: string): Promise<Profiles> {
+  return profilesFrom(await readProfiles(dir));
+}
+
+function versionOf(sources: readonly ProfileSource[]): string {
+  const hash = createHash('sha256');
+  for (const { path, text } of sources) hash.update(JSON.stringify([path, text]));
+  return hash.digest('base64url').slice(0, 16);
 }
 
 class LoadedProfiles implements Profiles {
+  readonly version: string;
   readonly all: readonly Profile[];
   readonly #byNumber = new Map<string, Profile>();
   readonly #default: Profile | null;
 
-  constructor(profiles: readonly Profile[]) {
+  constructor(profiles: readonly Profile[], version: string) {
+    this.version = version;
     this.all = profiles;
     this.#default = profiles.find((profile) => profile.numbers.length === 0) ?? null;
     for (const profile of profiles) {
@@ -69,19 +101,15 @@ async function profileNames(dir: string): Promise<string[]> {
   }
 }
 
-async function readProfile(dir: string, name: string): Promise<ProfileFile> {
-  const path = shown(join(dir, name));
-  const id = name.replace(/\.ya?ml$/, '');
+function parseSource({ path, text }: ProfileSource): ProfileFile {
+  const id = basename(path).replace(/\.ya?ml$/, '');
   const file: ProfileFile = { path, id, parsed: null, profile: null, problems: [] };
   if (!/^[\w-][\w.-]*$/.test(id)) {
     file.problems.push(
       `${path}: the file’s name is the agent’s id: only letters, digits, -, _ and . in it`,
     );
   }
-  let text: string;
-  try {
-    text = await readFile(join(dir, name), 'utf8');
-  } catch {
+  if (text === null) {
     file.problems.push(`${path}: this file cannot be read`);
     return file;
   }

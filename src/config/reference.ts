@@ -27,12 +27,12 @@ export function configurationPage(): string {
       ),
     ]),
     '## Agent profiles',
-    'One YAML file for each agent in `AGENTS_DIR`; the file’s name without its ending is the agent’s id. The dialled number chooses the agent. `agent/profiles/receptionist.yaml` is an example. A wrong profile stops the start with the file, the line and the key of everything that is wrong in all of them.',
+    'One YAML file for each agent in `AGENTS_DIR`; the file’s name without its ending is the agent’s id. The dialled number chooses the agent. `agent/profiles/receptionist.yaml` is an example. A wrong profile stops the start with the file, the line and the key of everything that is wrong in all of them. A profile that is changed while the worker runs is used by the next call; where it is wrong, the log says so and the ones before stay in use. `agent/profile.schema.json` tells editors about the keys: `# yaml-language-server: $schema=../profile.schema.json` in the first line.',
     table(
       ['key', 'meaning', 'default', 'example'],
       profileRows(z.toJSONSchema(profileSchema, { io: 'input' })),
     ),
-    `Not built yet, and refused: ${NOT_BUILT_KEYS.map(code).join(', ')}, \`context.on_missing: forward\`.`,
+    `Not built yet, and refused: ${NOT_BUILT_KEYS.map(code).join(', ')}.`,
     '## Templates',
     '`prompt`, `first_message`, `disclosure` and `say` are [Liquid](https://liquidjs.com) templates: `{{customerName}}`, `{% if accountStatus == "active" %}…{% endif %}`, `{{customerName | default: "there"}}`. Syntax and variables are checked at the start; there are no includes. A variable without a value is empty.',
     table(
@@ -43,6 +43,13 @@ export function configurationPage(): string {
   ]
     .join('\n\n')
     .concat('\n');
+}
+
+/** agent/profile.schema.json: what editors complete and check a profile by. */
+export function profileJsonSchema(): string {
+  const { $schema, ...schema } = z.toJSONSchema(profileSchema, { io: 'input' });
+  const whole = { $schema, title: 'A Callwire agent profile', ...schema };
+  return `${JSON.stringify(whole, null, 2)}\n`;
 }
 
 /** .env.example */

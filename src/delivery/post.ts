@@ -9,6 +9,8 @@ export interface PostRequest {
   body: Buffer;
   /** From now to the last byte of the answer; the name's look-up and the connection are in it. */
   deadlineMs: number;
+  /** How much of the answer's body is read. (Default: 4 KB) */
+  maxBytes?: number;
   /** Ends it before the deadline. */
   signal: AbortSignal;
 }
@@ -16,13 +18,15 @@ export interface PostRequest {
 export interface PostAnswer {
   status: number;
   headers: IncomingHttpHeaders;
-  /** At most 4 KB of the body. */
+  /** At most `maxBytes` of the body. */
   text: string;
+  /** The body was at least as long as what was read of it, or broke off. */
+  cut: boolean;
 }
 
 /**
- * One POST. Resolves with the answer as soon as its status is known and its body read, for 4 KB at
- * most: whatever follows is never read, and the connection is dropped with it, which is cheaper than
+ * One POST. Resolves with the answer as soon as its status is known and its body read, for `maxBytes`
+ * at most: whatever follows is never read, and the connection is dropped with it, which is cheaper than
  * draining a body that may have no end. A body that breaks off gives what there was.
  *
  * Rejects where no status came: with `DELIVERY_TIMEOUT` at the deadline, with the signal's reason,
@@ -43,21 +47,22 @@ export function post(dispatcher: Dispatcher, request: PostRequest): Promise<Post
 /**
  *   queued ─▶ sent ─▶ status known ─▶ read ─▶ resolved
  *      └────────┴── error, deadline, signal ─▶ rejected
- *                          └── the same, or 4 KB ─▶ resolved, with what there was
+ *                          └── the same, or enough ─▶ resolved, with what there was
  */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly answer: Promise<PostAnswer>;
   readonly #settle: PromiseWithResolvers<PostAnswer>;
   readonly #signal: AbortSignal;
   readonly #timer: NodeJS.Timeout;
-  readonly #body = new AnswerBody();
+  readonly #body: AnswerBody;
   #controller: Dispatcher.DispatchController | null = null;
   #status: number | null = null;
   #headers: IncomingHttpHeaders = {};
   /** Why it ended; not an error, for the trace of one costs as much as a signature. */
   #over: Error | 'ended' | null = null;
 
-  constructor({ signal, deadlineMs }: PostRequest) {
+  constructor({ signal, deadlineMs, maxBytes }: PostRequest) {
+    this.#body = new AnswerBody(maxBytes);
     this.#settle = Promise.withResolvers();
     this.answer = this.#settle.promise;
     this.#signal = signal;
@@ -108,8 +113,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#signal.removeEventListener('abort', this.#onAbort);
     if (this.#status === null) this.#settle.reject(reason);
     else {
-      const text = this.#body.text();
-      this.#settle.resolve({ status: this.#status, headers: this.#headers, text });
+      this.#settle.resolve({
+        status: this.#status,
+        headers: this.#headers,
+        text: this.#body.text(),
+        cut: reason !== 'ended',
+      });
     }
   }
 }

@@ -33,7 +33,11 @@ const madeContactId = z
   .string()
   .optional()
   .describe('In place of the common field where the write made the contact.');
-const endpointId = z.string().describe('The endpoint, `whe_…`; `whe_default:…` names one path.');
+const endpointId = z
+  .string()
+  .describe(
+    'The endpoint, `whe_…`; `whe_default:…` names one path, `hook:…` the end hook of an agent.',
+  );
 const recording = {
   recording_url: z
     .string()

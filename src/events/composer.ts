@@ -4,6 +4,7 @@ import { callActivityJob } from './call_activity.ts';
 import { EVENTS, isEventType } from './catalogue.ts';
 import { completionJob } from './completion_job.ts';
 import { derivesFromHistory } from './derived_data.ts';
+import { endHookJob } from './end_hook_job.ts';
 import { composeEvent, redactedBody } from './envelope.ts';
 import { followUpJob } from './follow_up_job.ts';
 import { recordingJob } from './recording_job.ts';
@@ -55,7 +56,11 @@ export function createEventComposer(options: ComposerOptions = {}): EventCompose
         return followed.has(call.agentId) ? [followUpJob(call)] : [];
       }
       if (draft.type !== 'call.ended') return [];
-      const jobs = [callActivityJob(call, history), recordingJob(call, history)];
+      const jobs = [
+        callActivityJob(call, history),
+        recordingJob(call, history),
+        endHookJob(call, history, draft.id),
+      ];
       return [...jobs.filter((job) => job !== null), completionJob(call)];
     },
   };

@@ -63,7 +63,7 @@ export const appendSchema: z.ZodType<Append> = z.object({
     .array(
       z.object({
         id: z.string().min(1),
-        kind: z.enum(['context', 'tool_call', 'tool_result', 'usage', 'recording', 'note']),
+        kind: z.enum(['context', 'tool_call', 'tool_result', 'usage', 'recording', 'hook', 'note']),
         time,
         data: record,
       }),

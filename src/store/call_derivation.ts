@@ -51,7 +51,7 @@ export function deriveFromComposed(
 
 const Cost = z.object({ total: z.number().nonnegative() });
 
-/** @throws ZodError when a `context` fact is not of the shape that `FactDraft` documents. */
+/** @throws ZodError when a `context` or `hook` fact is not of the shape that `FactDraft` documents. */
 export function deriveFromFact(call: CallRecord, fact: FactDraft): CallRecord {
   switch (fact.kind) {
     case 'context': {
@@ -65,6 +65,10 @@ export function deriveFromFact(call: CallRecord, fact: FactDraft): CallRecord {
     }
     case 'usage':
       return { ...call, usage: fact.data };
+    case 'hook': {
+      const { metadata } = HookFact.parse(fact.data);
+      return metadata ? { ...call, metadata: { ...call.metadata, ...metadata } } : call;
+    }
     default:
       return call;
   }
@@ -135,6 +139,9 @@ const Opening = z.object({
     }),
   time: z.number(),
 });
+
+/** As large as what the API may attach, beside that. */
+const HookFact = z.object({ metadata: Opening.shape.metadata.optional() });
 
 /** A name is shortened, since it is only spoken and shown; an id that long would name nobody. */
 const ContextFact = z.object({

@@ -56,7 +56,6 @@ export function callToRow(call: CallRecord): Insertable<CallTable> {
     to_number: call.to,
     agent_id: call.agentId,
     room: call.room,
-    metadata: JSON.stringify(call.metadata),
     lease: call.lease,
     lease_until: call.leaseUntil,
     created_at: call.createdAt,
@@ -85,6 +84,7 @@ export function derivedColumns(call: CallRecord) {
     ended_at: call.endedAt,
     end_reason: call.endReason,
     usage: call.usage === null ? null : JSON.stringify(call.usage),
+    metadata: JSON.stringify(call.metadata),
     outcome: call.outcome,
     cost_microusd: call.costMicrousd,
   };

@@ -9,7 +9,7 @@ import type { JobTable, Tables } from './schema.ts';
 import type { DeliveryRecord, DeliveryStore } from './store.ts';
 
 /** Written into the statements: a delivery is most of what waits, and no index is kept for it. */
-const IS_DELIVERY = sql<boolean>`jobs.kind in ('webhook', 'crm_write')`;
+const IS_DELIVERY = sql<boolean>`jobs.kind in ('webhook', 'crm_write', 'end_hook')`;
 
 /** Newest first. */
 export async function listDeliveries(

@@ -1,6 +1,7 @@
 /**
  * - `webhook`    an event to an endpoint
  * - `crm_write`  a note or an activity to the CRM
+ * - `end_hook`   a call's end to the backend that its start hook asked
  * - `dial`       an outbound call is handed to a call process when its time has come
  * - `recording`  the file of a recorded call is put where recordings are kept
  * - `completion` what is said of a call after it: extraction, outcome, `call.completed`
@@ -9,7 +10,7 @@
 export type JobKind = DeliveryKind | 'dial' | 'recording' | 'completion' | 'follow_up';
 
 /** What goes to somebody else's system: shown as a delivery, and replayed. Dialling never is. */
-export const DELIVERY_KINDS = ['webhook', 'crm_write'] as const;
+export const DELIVERY_KINDS = ['webhook', 'crm_write', 'end_hook'] as const;
 export type DeliveryKind = (typeof DELIVERY_KINDS)[number];
 
 export type JobState = 'waiting' | 'done' | 'exhausted';

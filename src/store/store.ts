@@ -123,11 +123,12 @@ export interface EventDraft {
  *   (`:result` behind it for the result)
  * - `usage` `{ model, inputTokens, … }` the totals of the session so far (the last one counts)
  * - `recording` `{ startedAt, retainDays, egressId }` the call is being recorded from then on
+ * - `hook` `{ end }` a start hook is asked, and there is an end hook; `{ metadata }` what it answered
  * - `note` anything a person debugging the call wants to find (`{ message, … }`)
  */
 export interface FactDraft {
   id: string;
-  kind: 'context' | 'tool_call' | 'tool_result' | 'usage' | 'recording' | 'note';
+  kind: 'context' | 'tool_call' | 'tool_result' | 'usage' | 'recording' | 'hook' | 'note';
   time: number;
   data: Record<string, unknown>;
 }

@@ -15,6 +15,18 @@ export interface Tool<Arguments extends z.ZodObject = z.ZodObject> {
   run(args: z.infer<Arguments>, call: ToolCall): Promise<ToolAnswer>;
 }
 
+/**
+ * A tool as the model is offered it: a built-in one, or one that is only known when its call comes and may
+ * wait for somebody outside.
+ */
+export interface ModelTool {
+  readonly name: string;
+  readonly description: string;
+  /** A zod schema, or JSON Schema, by which the tool itself has to check what it is given. */
+  readonly parameters: z.ZodObject | Record<string, unknown>;
+  run(args: Record<string, unknown>, call: ToolCall): Promise<ToolAnswer>;
+}
+
 export interface ToolCall {
   /** The model's id of this call; the ledger's is `{call_id}:{tool_call_id}`. */
   toolCallId: string;

@@ -14,9 +14,10 @@ const Agent = z.object({
 });
 
 export function agentRoutes(app: ApiApp, { agents }: ApiOptions): void {
-  const shown = agents.map(({ id, name, numbers, model, voice, language }) => {
-    return { id, name, numbers: [...numbers], model, voice, language };
-  });
+  const shown = () =>
+    agents().map(({ id, name, numbers, model, voice, language }) => {
+      return { id, name, numbers: [...numbers], model, voice, language };
+    });
   app.get(
     '/agents',
     {
@@ -24,7 +25,7 @@ export function agentRoutes(app: ApiApp, { agents }: ApiOptions): void {
       schema: {
         operationId: 'listAgents',
         summary: 'List the agents',
-        description: 'The profiles in AGENTS_DIR as they were when the worker started.',
+        description: 'The profiles in AGENTS_DIR that the next call is answered by.',
         tags: ['Agents'],
         response: {
           200: z.object({ agents: z.array(Agent), nextCursor: NextCursor }),
@@ -32,6 +33,6 @@ export function agentRoutes(app: ApiApp, { agents }: ApiOptions): void {
         },
       },
     },
-    () => ({ agents: shown, nextCursor: null }),
+    () => ({ agents: shown(), nextCursor: null }),
   );
 }

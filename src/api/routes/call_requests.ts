@@ -88,7 +88,7 @@ export function callRequestRoutes(app: ApiApp, options: ApiOptions): void {
     },
     async ({ body, headers, caller }, reply) => {
       if (!outbound) throw new ApiError('unavailable', 'Set SIP_OUTBOUND_ADDRESS to place calls.');
-      if (!agents.some(({ id }) => id === body.agentId)) {
+      if (!agents().some(({ id }) => id === body.agentId)) {
         throw invalidField('agentId', 'there is no agent of that name');
       }
       const request = requestOf(body, {

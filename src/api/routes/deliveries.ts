@@ -15,10 +15,14 @@ const Delivery = z
     id: z.string(),
     kind: z
       .enum(DELIVERY_KINDS)
-      .describe('`crm_write`: a note or an activity on its way to the CRM.'),
+      .describe(
+        '`crm_write`: a note or an activity on its way to the CRM; `end_hook`: a call’s end on its way to the backend of its agent.',
+      ),
     target: z
       .string()
-      .describe('The endpoint’s id; `whe_default:…` for a path of the default endpoint, `crm:…`.'),
+      .describe(
+        'The endpoint’s id; `whe_default:…` for a path of the default endpoint, `crm:…`, `hook:…` for an agent’s hooks.',
+      ),
     state: z.enum(STATES).describe('`exhausted`: given up after the last retry.'),
     callId: z.string().nullable(),
     eventId: z.string().nullable(),

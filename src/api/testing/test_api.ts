@@ -67,7 +67,7 @@ export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<Test
   const options: ApiOptions = {
     store,
     secrets,
-    agents: [AGENT],
+    agents: () => [AGENT],
     outbound: null,
     endCall: (id) => store.getCall(id),
     recordings,
