@@ -15,6 +15,7 @@ import { onChildExit } from './child_exits.ts';
 import { startHttpApi } from './http_api.ts';
 import { libraryLevel, routeLibraryLogs } from './library_logs.ts';
 import { startRecord } from './record.ts';
+import { replaceDeadWarmProcesses } from './warm_process.ts';
 
 const log = logger('worker');
 
@@ -76,6 +77,7 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   });
 
   const { max } = settings.calls;
+  await replaceDeadWarmProcesses();
   const server = createServer(settings, () => admission);
   const running = () => server.activeJobs.map(({ job }) => job.id);
   const admission = new Admission({

@@ -46,6 +46,25 @@ describe('a crash in the middle of a call', () => {
   }
 
   /*
+   * agents-js kept a dead process among its warm ones: nothing was forked in its place, and the next
+   * call was given to it and lost.
+   */
+  it('of the warm process, which waits for a call, costs nobody a call', async () => {
+    await installation.worker.warm();
+    const [warm = 0] = installation.worker.children();
+    process.kill(warm, 'SIGKILL');
+    const replaced = await waitFor(
+      () => installation.worker.children().find((pid) => pid !== warm),
+      { what: 'another warm process' },
+    );
+    const caller = await Caller.dial(installation);
+    await caller.hearsEnd();
+    expect(await callProcess(installation)).toBe(replaced);
+    await caller.call.hangUp();
+    expect((await wholeRecord(installation)).ended.end_reason).toBe('caller_hung_up');
+  });
+
+  /*
    * The lease of the dead process has 20 to 30 s left: whoever waited for it would leave the caller
    * in silence. The worker sees its child exit instead.
    */
