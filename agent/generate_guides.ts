@@ -21,6 +21,11 @@ export const GUIDES: Readonly<Record<string, Parts>> = {
     retries: () => DEFAULT_RETRY_STEPS.map(span).join(', '),
     checks: checkTable,
   },
+  'docs/hooks.md': {
+    'backend.mjs': () => program('docs/examples/hooks/node/backend.mjs', 'js'),
+    'backend.py': () => program('docs/examples/hooks/python/backend.py', 'python'),
+    'main.go': () => program('docs/examples/hooks/go/main.go', 'go'),
+  },
   'docs/calls.md': {
     'calls.sh': () => program('docs/examples/calls/curl/calls.sh', 'sh'),
     'calls.mjs': () => program('docs/examples/calls/node/calls.mjs', 'js'),

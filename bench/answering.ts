@@ -45,7 +45,7 @@ export const answering: Measurement = {
 type Variant = 'bare' | 'ours' | 'slow';
 const ORDER: readonly Variant[] = ['bare', 'ours', 'slow'];
 
-interface Answered {
+export interface Answered {
   answerMs: number;
   firstAudioMs: number;
 }
@@ -71,7 +71,7 @@ async function measureRound(
 }
 
 /** One call that is greeted and hung up. Rejects unless the whole greeting was heard. */
-async function greeted(side: Side): Promise<Answered> {
+export async function greeted(side: Side): Promise<Answered> {
   await side.settled();
   const call = await side.dial();
   try {

@@ -12,6 +12,7 @@ const { isolation } = await import('./delivery/isolation.ts');
 const { load } = await import('./delivery/load.ts');
 const { throughput } = await import('./delivery/throughput.ts');
 const { eventDelivery } = await import('./event_delivery.ts');
+const { hooks } = await import('./hooks.ts');
 const { ledgerLoad } = await import('./ledger_load.ts');
 const { Lab } = await import('./lab.ts');
 const { describeMachine, installedVersions } = await import('./machine.ts');
@@ -30,6 +31,7 @@ const MEASUREMENTS = [
   backlog,
   memory,
   answering,
+  hooks,
   turnWithTool,
   eventDelivery,
   toolResults,

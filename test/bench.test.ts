@@ -36,6 +36,7 @@ describe('npm run bench', () => {
       'answering',
       'backlog',
       'events',
+      'hooks',
       'isolation',
       'ledger',
       'load',

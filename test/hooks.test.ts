@@ -1,11 +1,18 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../sim/installation/wait_for.ts';
 import { answers } from '../sim/phone/callee.ts';
+import { PHONE_RATE, resample, writeWav } from '../sim/phone/wav.ts';
+import { PCM_RATE } from '../sim/realtime/pcm.ts';
+import { toneSpeech } from '../sim/realtime/voice.ts';
 import { verifyStandard, verifyVeevo } from '../src/events/signatures.ts';
 import { type AskedHook, backendServer, sendJson } from '../src/hooks/testing/backend_server.ts';
+import { builtWithGo } from './built_with_go.ts';
 import { Caller } from './caller.ts';
+import { ExampleServer } from './example_server.ts';
 import { sharedInstallation } from './shared_installation.ts';
 import { wholeRecord } from './whole_record.ts';
 
@@ -17,16 +24,24 @@ const TWILIO_TOKEN = 'a-made-up-twilio-token';
 const NUMBER = '+15550113000';
 /** Its profile speaks for itself where the backend does not. */
 const LENIENT = '+15550113001';
+/** Its profile has somebody else for callers whom the backend does not speak for. */
+const FORWARDING = '+15550113003';
+/** Its profile is written while the worker runs. */
+const WRITTEN = '+15550113002';
 const ADA = '+15550113101';
 
 type Answer = (asked: AskedHook) => unknown;
 const nothing: Answer = () => undefined;
 const says: { start: Answer; tool: Answer } = { start: nothing, tool: nothing };
 
+/** A recording of the words, as the phone hears the stand-in for the model. */
+const recording = writeWav(resample(toneSpeech('Hello Ada.'), PCM_RATE, PHONE_RATE));
+
 /** Whatever a test lets it say; `undefined` is never answered. */
 const backend = await backendServer((response, asked) => {
-  const answer =
-    asked.path === '/start' ? says.start : asked.path === '/tool' ? says.tool : () => ({});
+  if (asked.path === '/hello.wav') return void response.end(recording);
+  const answers: Record<string, Answer> = { '/start': says.start, '/tool': says.tool };
+  const answer = answers[asked.path] ?? (() => ({}));
   void Promise.resolve(answer(asked)).then((body) => {
     if (body !== undefined) sendJson(response, body);
   });
@@ -46,7 +61,7 @@ const HOOKS = `hooks:
 describe('a backend that is asked at ring time', () => {
   const installation = sharedInstallation({
     number: NUMBER,
-    moreNumbers: [LENIENT],
+    moreNumbers: [LENIENT, FORWARDING, WRITTEN],
     modelKeys: [BACKEND_KEY],
     contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: ADA }],
     env: { SIM_HOOK_SECRET: SECRET, CALLING_HOURS: 'off', MAX_CALLS_PER_CALLER: '5' },
@@ -67,6 +82,14 @@ ${QUIET}
 context: { budget_ms: 300, on_missing: answer }
 ${HOOKS}
 `,
+      'forwarding.yaml': `name: Forwarding
+numbers: ["${FORWARDING}"]
+prompt: Never used.
+${QUIET}
+transfers: { night: { to: "tel:+15550100300" } }
+context: { budget_ms: 300, on_missing: forward, forward_to: night }
+${HOOKS}
+`,
     },
   });
 
@@ -76,6 +99,7 @@ ${HOOKS}
     says.start = () => ({
       systemPrompt: 'You are {{the}} agent of the backend.',
       greeting: 'Hello Ada.',
+      greetingUrl: `${backend.url}/hello.wav`,
       voice: 'cedar',
       model: 'gpt-realtime-mini',
       openaiApiKey: BACKEND_KEY,
@@ -131,7 +155,9 @@ turns:
       'check_availability',
       'end_call',
     ]);
-    expect(session.said).toEqual(['Hello Ada.', 'Three left.', 'invalid_arguments']);
+    // It has not greeted itself, and knows that somebody has.
+    expect(session.said).toEqual(['Three left.', 'invalid_arguments']);
+    expect(JSON.stringify(session.events)).toContain('Hello Ada.');
 
     const record = await wholeRecord(installation);
     const [start] = asked('/start').slice(-1);
@@ -161,7 +187,10 @@ turns:
     );
     expect(end.body).toMatchObject({
       durationSeconds: record.ended.duration_seconds,
-      transcript: expect.arrayContaining([{ role: 'assistant', text: 'Three left.' }]),
+      transcript: expect.arrayContaining([
+        { role: 'assistant', text: 'Hello Ada.' },
+        { role: 'assistant', text: 'Three left.' },
+      ]),
       costBreakdown: { totalCost: expect.any(Number) },
       metadata: { customerId: 'cust_7' },
     });
@@ -196,7 +225,7 @@ turns:
     expect(record.one('call.transferred')).toMatchObject({ outcome: 'confirmed' });
   });
 
-  it('that wants to forward elsewhere, or says nothing in time, has nobody answered', async () => {
+  it('that wants to forward elsewhere has nobody answered; one that says nothing in time is gone round', async () => {
     says.start = () => ({ forward: '+442079460000' });
     const refused = await Caller.dial(installation, { from: ADA });
     expect(await refused.call.ended()).toMatchObject({ by: 'rejected', status: 486 });
@@ -205,10 +234,13 @@ turns:
     expect(first.one('call.error')).toMatchObject({ code: 'forward_refused' });
 
     says.start = nothing;
-    const unanswered = await Caller.dial(installation, { from: ADA });
-    expect(await unanswered.call.ended()).toMatchObject({ by: 'rejected', status: 486 });
+    const unanswered = await Caller.dial(installation, { from: ADA, to: FORWARDING });
+    expect(await unanswered.call.ended()).toMatchObject({ by: 'them' });
+    expect(unanswered.call.timeline.find(({ what }) => what === 'refer')).toMatchObject({
+      target: 'tel:+15550100300',
+    });
     const second = await wholeRecord(installation);
-    expect(second.ended.end_reason).toBe('context_unavailable');
+    expect(second.ended.end_reason).toBe('forwarded');
     expect(second.one('call.error')).toMatchObject({ code: 'start_hook_failed' });
   });
 
@@ -272,6 +304,46 @@ on_instructed: One moment.
     });
   });
 
+  it.each(['node', 'python', 'go'] as const)(
+    'can be the one of docs/hooks.md in %s, in a profile that is written meanwhile',
+    async (language) => {
+      await using program = await exampleBackend(language, { HOOK_SECRET: SECRET });
+      const { AGENTS_DIR = '' } = installation.environment;
+      await writeFile(
+        join(AGENTS_DIR, 'written.yaml'),
+        `name: Written
+numbers: ["${WRITTEN}"]
+prompt: Never used.
+tools: []
+${QUIET}
+hooks:
+  on_call_start: ${program.url}/calls/start
+  on_tool_call: ${program.url}/calls/tool
+  on_call_end: ${program.url}/calls/end
+  secret_env: SIM_HOOK_SECRET
+`,
+      );
+      installation.model?.setScenario(`
+turns:
+  - hears: On April 15, a small one.
+    do: [{ call: { tool: check_availability, arguments: { date: April 15, size: small } } }]
+    then: "{{ result.check_availability.result }}"
+`);
+      const caller = await Caller.dial(installation, { from: ADA, to: WRITTEN });
+      await caller.hearsEnd();
+      await caller.asks();
+      await caller.call.hangUp();
+      expect((await caller.session).said).toEqual([
+        expect.stringMatching(/^Hello (Ada Lovelace|there), which date would you like\?$/),
+        'We have 3 units on April 15.',
+      ]);
+      const { callId } = await wholeRecord(installation);
+      await program.says(new RegExp(`^start ${callId}$`));
+      await program.says(new RegExp(`^tool ${callId} check_availability .*April 15`));
+      await program.says(new RegExp(`^end ${callId} \\d+s 3 lines, customer (c1|-)$`));
+    },
+  );
+
   it('gives keys that are found nowhere', async () => {
     const written = await everythingIn(installation.dataDir);
     const said = installation.worker.output.join('\n') + JSON.stringify(installation.worker.lines);
@@ -282,6 +354,24 @@ on_instructed: One moment.
     }
   });
 });
+
+const EXAMPLES = fileURLToPath(new URL('../docs/examples/hooks', import.meta.url));
+
+async function exampleBackend(language: 'node' | 'python' | 'go', env: Record<string, string>) {
+  const folder = await mkdtemp(join(tmpdir(), 'callwire-example-'));
+  const commands = {
+    node: () => [process.execPath, join(EXAMPLES, 'node/backend.mjs')],
+    python: () => ['python3', join(EXAMPLES, 'python/backend.py')],
+    go: async () => [await builtWithGo(join(EXAMPLES, 'go/main.go'), folder)],
+  };
+  const server = await ExampleServer.start(await commands[language](), env);
+  return Object.assign(server, {
+    [Symbol.asyncDispose]: async () => {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  });
+}
 
 async function everythingIn(folder: string): Promise<string> {
   const names = await readdir(folder, { recursive: true, withFileTypes: true });

@@ -1,13 +1,15 @@
 import { loadProfiles } from '../../src/config/profiles.ts';
 import type { Settings } from '../../src/config/settings.ts';
+import { checkHookSecrets } from '../../src/hooks/hook_secret.ts';
 import type { Check } from './finding.ts';
 
-/** The agent profiles can be read, and each of our numbers has one that answers. */
-export function agentsCheck({ agentsDir, sip }: Settings): Check {
+/** The agent profiles can be read, their hooks signed, and each of our numbers has one that answers. */
+export function agentsCheck({ agentsDir, sip, webhookSecret }: Settings): Check {
   return {
     name: 'agents',
     look: async () => {
       const profiles = await loadProfiles(agentsDir);
+      checkHookSecrets(profiles.all, { webhookSecret });
       const unanswered = sip.numbers.filter((number) => profiles.forNumber(number) === null);
       if (unanswered.length > 0) {
         return {

@@ -31,7 +31,12 @@ export async function backendServer(
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const raw = Buffer.concat(chunks);
     const { url: path = '', headers } = request;
-    const one = { path, headers, raw, body: JSON.parse(raw.toString('utf8')) };
+    const one = {
+      path,
+      headers,
+      raw,
+      body: raw.length > 0 ? JSON.parse(raw.toString('utf8')) : null,
+    };
     asked.push(one);
     answer(response, one);
   });
