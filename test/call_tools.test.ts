@@ -354,6 +354,13 @@ turns:
     ]);
     // The CRM is Callwire's own: the backend sees events, and no writes.
     expect(installation.backend.writes).toEqual([]);
+    const { body } = await installation.request('GET', `/v1/contacts/${contact_id}`);
+    expect(body.contact).toMatchObject({
+      callCount: 1,
+      lastCallDate: expect.any(String),
+      lastCallDuration: record.ended.duration_seconds,
+      lastOutcome: record.completed.outcome,
+    });
   });
 
   it('makes a contact of an unknown caller, and knows it the next time', async () => {

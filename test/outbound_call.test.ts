@@ -12,6 +12,18 @@ prompt: Sell.
 followups: [{ on: BUSY, after: 1s, times: 2 }]
 `;
 
+/** Has the front desk call whom the CRM thinks much of. */
+const PROMOTER = `name: Promoter
+numbers: ["+15550111002"]
+prompt: Sell.
+first_message: "Hello."
+silence: { prompt_after_s: 0, hang_up_after_s: 0 }
+rules:
+  - on: call.completed
+    when: contact.AnnualRevenue > 100000 and call.answered and outcome != "DNC"
+    call_with: front-desk
+`;
+
 /** Made up; each test calls one of its own. */
 const phone = (n: number) => `+155501119${String(n).padStart(2, '0')}`;
 
@@ -21,8 +33,16 @@ describe('an outbound call', () => {
     installation = await Installation.start({
       stack: inject('stack'),
       number: '+15550111000',
-      contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: phone(1) }],
-      profiles: { 'front-desk.yaml': GREETER, 'persistent.yaml': PERSISTENT },
+      contacts: [
+        { id: 'c1', name: 'Ada Lovelace', phone: phone(1) },
+        { id: 'c14', name: 'Grace Hopper', phone: phone(14), AnnualRevenue: 250_000 },
+        { id: 'c15', name: 'Mary Shelley', phone: phone(15), AnnualRevenue: 90_000 },
+      ],
+      profiles: {
+        'front-desk.yaml': GREETER,
+        'persistent.yaml': PERSISTENT,
+        'promoter.yaml': PROMOTER,
+      },
       env: {
         CALLING_HOURS: 'off',
         OUTBOUND_CALLS_PER_SECOND: '20',
@@ -201,6 +221,32 @@ describe('an outbound call', () => {
       deadlineMs: 20_000,
     });
     expect(installation.carrier.callsTo(phone(13))).toHaveLength(3);
+  });
+
+  it('leads to one of another agent where a rule of its profile says so', async () => {
+    const callee = answers({ ringMs: 100, hangUpAfterMs: 300 });
+    for (const n of [14, 15]) installation.carrier.subscribe(phone(n), callee);
+    const agentId = 'promoter';
+    const poor = await accepted(phone(15), { agentId });
+    await ended(poor);
+    const rich = await accepted(phone(14), { agentId, metadata: { lead: 14 } });
+    const next = await waitFor(
+      async () => {
+        const { body } = await installation.request('GET', '/v1/calls');
+        const calls = body.calls as { followsCallId: string | null; status: string }[];
+        expect(calls.filter(({ followsCallId }) => followsCallId === poor)).toEqual([]);
+        const [next] = calls.filter(({ followsCallId }) => followsCallId === rich);
+        return next?.status === 'ended' ? next : undefined;
+      },
+      { what: 'the call that the rule makes', deadlineMs: 60_000 },
+    );
+    expect(next).toMatchObject({
+      agentId: 'front-desk',
+      to: phone(14),
+      metadata: { lead: 14 },
+      contact: { name: 'Grace Hopper' },
+    });
+    expect(installation.carrier.callsTo(phone(14))).toHaveLength(2);
   });
 
   it('whose worker and process die while it rings is never dialled again, and ends', async () => {
