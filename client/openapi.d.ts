@@ -735,6 +735,8 @@ export interface components {
             /** @description `null` until `call.completed`. */
             outcome: ("INTERESTED" | "NOT_INTERESTED" | "CALLBACK" | "APPOINTMENT" | "RESOLVED" | "VOICEMAIL" | "NO_ANSWER" | "BUSY" | "DNC" | "NOT_OWNER" | "WRONG_NUMBER" | "TRANSFERRED" | "FAILED" | "UNKNOWN") | null;
             endReason: ("caller_hung_up" | "agent_hung_up" | "ended_by_api" | "transferred" | "transfer_unconfirmed" | "forwarded" | "max_duration" | "silence" | "rejected" | "no_capacity" | "no_answer" | "busy" | "invalid_number" | "voicemail" | "dial_failed" | "blocked" | "context_unavailable" | "model_unavailable" | "media_lost" | "worker_lost" | "shutdown" | "error" | "unknown") | null;
+            /** @description Who picked up an outbound call; `null` for any other, and while nobody knows. */
+            answeredBy: ("person" | "machine" | "ivr" | "screening" | "unknown") | null;
             /** @description From the answer to the end. */
             durationSeconds: number;
             /** @description A line for each utterance: `Agent: …` or `Caller: …`. */

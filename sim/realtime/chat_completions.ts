@@ -13,6 +13,8 @@ export interface ChatRequest {
   model: string;
   messages: readonly { role: string; content: string }[];
   schema: JsonSchema;
+  /** The form's. */
+  name: string;
   /** What the model said; `undefined` where it did not answer like one. */
   said: string | undefined;
 }
@@ -30,23 +32,32 @@ const requestBody = z.looseObject({
   }),
 });
 
+/** What is answered after a call, and while it is being found out who has answered one. */
+export interface ChatScripts {
+  extraction: readonly ExtractionStep[];
+  answeredBy: readonly ExtractionStep[];
+}
+
+/** The name of the form that asks who has answered. */
+const ANSWERED_BY = 'answered_by';
+
 /**
  * `POST /v1/chat/completions` with structured outputs: refuses what OpenAI refuses, and answers
- * with the script's steps, in the order of the requests.
+ * with the steps of the form's script, in the order of the requests.
  */
 export class ChatCompletions {
   readonly requests: ChatRequest[] = [];
-  #script: readonly ExtractionStep[];
-  #next = 0;
+  #scripts: ChatScripts;
+  #next = { extraction: 0, answeredBy: 0 };
 
-  constructor(script: readonly ExtractionStep[]) {
-    this.#script = script;
+  constructor(scripts: ChatScripts) {
+    this.#scripts = scripts;
   }
 
-  /** From its first step on. */
-  setScript(script: readonly ExtractionStep[]): void {
-    this.#script = script;
-    this.#next = 0;
+  /** From their first steps on. */
+  setScripts(scripts: ChatScripts): void {
+    this.#scripts = scripts;
+    this.#next = { extraction: 0, answeredBy: 0 };
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -58,9 +69,12 @@ export class ChatCompletions {
     if (problems.length > 0) {
       return refuse(response, `Invalid schema for response_format: ${problems.join('; ')}`);
     }
-    const logged: ChatRequest = { at: clock(), model, messages, schema, said: undefined };
+    const { name } = format.json_schema;
+    const logged: ChatRequest = { at: clock(), model, messages, schema, name, said: undefined };
     this.requests.push(logged);
-    const step = this.#script[Math.min(this.#next++, this.#script.length - 1)];
+    const form = name === ANSWERED_BY ? 'answeredBy' : 'extraction';
+    const script = this.#scripts[form];
+    const step = script[Math.min(this.#next[form]++, script.length - 1)];
     if (step) perform(step, logged, response);
   }
 }

@@ -32,6 +32,8 @@ export interface Scenario {
   hearing: { onsetMs: number };
   /** What the text model answers after the call, request by request. */
   extraction: readonly ExtractionStep[];
+  /** What it answers who is asked who has picked up, request by request. */
+  answeredBy: readonly ExtractionStep[];
 }
 
 /** Says what the instructions of the response ask for. */
@@ -124,6 +126,7 @@ const scenario = z
       .default(says(INSTRUCTED)),
     hearing: z.strictObject({ onset_ms: z.int().min(20).default(40) }).default({ onset_ms: 40 }),
     extraction: extractionScript.default([{ kind: 'fill', values: {} }]),
+    answered_by: extractionScript.default([{ kind: 'fill', values: { answered_by: 'unknown' } }]),
   })
   .transform(
     (fields): Scenario => ({
@@ -135,6 +138,7 @@ const scenario = z
       onInstructed: fields.on_instructed,
       hearing: { onsetMs: fields.hearing.onset_ms },
       extraction: fields.extraction,
+      answeredBy: fields.answered_by,
     }),
   );
 

@@ -58,7 +58,7 @@ export class RealtimeServer {
   private constructor(options: RealtimeServerOptions) {
     this.#options = options;
     this.#scenario = parsed(options.scenario);
-    this.chat = new ChatCompletions(this.#scenario.extraction);
+    this.chat = new ChatCompletions(this.#scenario);
     const { voice = 'tones' } = options;
     this.#voice = voice === 'tones' ? toneVoice : voice === 'espeak' ? espeakVoice() : voice;
     this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -82,7 +82,7 @@ export class RealtimeServer {
   /** Takes effect for sessions that begin, and completions that are asked for, from now on. */
   setScenario(scenario: Scenario | string): void {
     this.#scenario = parsed(scenario);
-    this.chat.setScript(this.#scenario.extraction);
+    this.chat.setScripts(this.#scenario);
   }
 
   /** Puts a fault in force, in place of the one before; undefined ends it. */

@@ -34,6 +34,7 @@ const CALL: CallRecord = {
   outbound: null,
   outcome: null,
   costMicrousd: null,
+  answeredBy: null,
 };
 
 const JOB: ClaimedJob = {

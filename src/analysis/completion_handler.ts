@@ -265,9 +265,9 @@ function completionOf(
   extraction: Extraction | null,
   recording: CompletionRecording,
 ): CompletionDetail {
-  const { direction, endReason, contact } = call;
+  const { direction, endReason, answeredBy, contact } = call;
   const extracted = extraction?.kind === 'extracted' ? extraction : null;
-  const judged = { direction, answered: call.answeredAt !== null, endReason };
+  const judged = { direction, answered: call.answeredAt !== null, endReason, answeredBy };
   return {
     outcome: outcomeOf(judged, extracted?.outcome ?? null),
     extraction: extracted?.extraction ?? null,

@@ -50,6 +50,14 @@ describe('the outcome of a call', () => {
     expect(outcomeOf(ended('context_unavailable', { answered: false }), null)).toBe('FAILED');
   });
 
+  it('of a call that a machine answered is that, unless the model knows more', () => {
+    const hungUp = ended('caller_hung_up', { direction: 'outbound', answeredBy: 'machine' });
+    expect(outcomeOf(hungUp, null)).toBe('VOICEMAIL');
+    expect(outcomeOf(hungUp, 'UNKNOWN')).toBe('VOICEMAIL');
+    expect(outcomeOf(hungUp, 'DNC')).toBe('DNC');
+    expect(outcomeOf(ended('caller_hung_up', { answeredBy: 'person' }), null)).toBe('UNKNOWN');
+  });
+
   it('of one that was cancelled before the answer is no failure that is tried again', () => {
     const cancelled = ended('ended_by_api', { direction: 'outbound', answered: false });
     expect(outcomeOf(cancelled, null)).toBe('UNKNOWN');

@@ -36,6 +36,7 @@ export type ModelOutcome = keyof typeof MODEL_OUTCOMES;
  * |   ended_by_api                                         | UNKNOWN                              |
  * |   any other                                            | FAILED                               |
  * | answered: any other                                    | the model's; where that is unknown:  |
+ * |   a machine picked up                                  | VOICEMAIL                            |
  * |   model_unavailable, media_lost, worker_lost, error, … | FAILED                               |
  * |   the rest                                             | UNKNOWN                              |
  *
@@ -51,6 +52,7 @@ export function outcomeOf(
     direction: 'inbound' | 'outbound';
     answered: boolean;
     endReason: string | null;
+    answeredBy?: string | null;
   },
   model: ModelOutcome | null,
 ): Outcome {
@@ -64,6 +66,7 @@ export function outcomeOf(
     return call.direction === 'inbound' && reason === 'caller_hung_up' ? 'NO_ANSWER' : 'FAILED';
   }
   if (model !== null && model !== 'UNKNOWN') return model;
+  if (call.answeredBy === 'machine') return 'VOICEMAIL';
   return reason !== null && FAILURES.has(reason) ? 'FAILED' : 'UNKNOWN';
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { durationSeconds } from '../events/derived_data.ts';
+import { answeredBy, durationSeconds } from '../events/derived_data.ts';
 import { transcriptText } from '../events/transcript_text.ts';
-import { CostField, END_REASONS, OUTCOMES } from '../events/vocabulary.ts';
+import { ANSWERED_BY, CostField, END_REASONS, OUTCOMES } from '../events/vocabulary.ts';
 import type { CallRecord, StoredEvent } from '../store/store.ts';
 import { isoTime, Time } from './wire.ts';
 
@@ -15,6 +15,10 @@ export const ShownCall = z
     agentId: z.string(),
     outcome: z.enum(OUTCOMES).nullable().describe('`null` until `call.completed`.'),
     endReason: z.enum(END_REASONS).nullable(),
+    answeredBy: z
+      .enum(ANSWERED_BY)
+      .nullable()
+      .describe('Who picked up an outbound call; `null` for any other, and while nobody knows.'),
     durationSeconds: z.number().describe('From the answer to the end.'),
     transcript: z.string().describe('A line for each utterance: `Agent: …` or `Caller: …`.'),
     transcriptItems: z.array(
@@ -74,6 +78,7 @@ export function shownCall(
     agentId: call.agentId,
     outcome,
     endReason: EndReason.safeParse(call.endReason).data ?? null,
+    answeredBy: answeredBy(call),
     durationSeconds: durationSeconds(call),
     transcript: transcriptText(spoken),
     transcriptItems: spoken.map((event) => ({

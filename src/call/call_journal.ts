@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Contact } from '../crm/crm.ts';
 import { draftEvent, type EndReason } from '../events/catalogue.ts';
 import type { RecordingFact } from '../events/recording_job.ts';
+import type { AnsweredBy } from '../events/vocabulary.ts';
 import { newId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Append, CallOpening, EventDraft, FactDraft, JobDraft } from '../store/store.ts';
@@ -45,6 +46,14 @@ export class CallJournal {
 
   answered(ringMs: number, context: ContextState): Promise<void> {
     return this.#append({ events: [draftEvent('call.answered', { ring_ms: ringMs, context })] });
+  }
+
+  /** Who has picked up, and what told it. */
+  answeredBy(answeredBy: AnsweredBy, by: string): Promise<void> {
+    const data = { answeredBy, by };
+    return this.#append({
+      facts: [{ id: newId('fct'), kind: 'answered_by', time: Date.now(), data }],
+    });
   }
 
   transcript(role: 'agent' | 'caller', text: string, itemId: string): Promise<void> {

@@ -6,6 +6,7 @@ import { greet } from './greeting.ts';
 import { watchKeypad } from './keypad.ts';
 import type { LiveCall } from './live_call.ts';
 import { watchLostReplies } from './lost_replies.ts';
+import { meetCallee } from './meet_callee.ts';
 import { beginRecording } from './recording.ts';
 import { watchSilence } from './silence.ts';
 import { sessionUsage } from './usage.ts';
@@ -19,14 +20,26 @@ const RECONNECT_PAUSE_MS = 1_000;
 export async function converse(call: LiveCall, ledger: LedgerClient): Promise<void> {
   followSession(call);
   watchLostReplies(call);
-  followPhone(call);
+  followKeypad(call);
   limitDuration(call);
   void followWorker(call, ledger);
   const rule = call.profile?.recording;
   if (rule && !rule.afterDisclosure) beginRecording(call);
-  if (await disclose(call)) beginRecording(call);
+  if (call.direction === 'inbound') {
+    followSilence(call);
+    return await open(call);
+  }
+  await meetCallee(call, (stop) => open(call, stop));
+  // What is said to whom, and when, is settled: from here on a silence is one of the conversation.
+  if (!call.ending.signal.aborted) followSilence(call);
+}
+
+/** The first words, unless `stop` fires: nobody is there to hear them. */
+async function open(call: LiveCall, stop?: AbortSignal): Promise<void> {
+  if (await disclose(call, stop)) beginRecording(call);
+  if (stop?.aborted) return;
   const greeted = await greet(call);
-  if (!greeted && !call.ending.signal.aborted) {
+  if (!greeted && !call.ending.signal.aborted && !stop?.aborted) {
     call.log.error('the model did not greet');
     call.journal.error('model_silent', 'the model did not speak').catch(() => undefined);
     await call.ending.end('model_unavailable');
@@ -68,30 +81,44 @@ function followSession(call: LiveCall): void {
   });
 }
 
-function followPhone(call: LiveCall): void {
-  const { session, caller, profile, ending, announcer } = call;
-  if (!session || !caller || !profile) return;
+function followKeypad({ job, caller, ending, announcer }: LiveCall): void {
+  if (!caller) return;
   const onKeys = (keys: string) => {
     void announcer?.reply(undefined, { keypad: `[The caller pressed ${keys} on the keypad.]` });
   };
-  watchKeypad(call.job.room, caller.identity, onKeys, ending.signal);
+  watchKeypad(job.room, caller.identity, onKeys, ending.signal);
+}
+
+function followSilence(call: LiveCall): void {
+  const { session, profile, ending, announcer, model } = call;
+  if (!session || !profile) return;
   watchSilence(
     session,
     profile.silence,
     {
-      prompt: () => void announcer?.reply('The line is silent. Ask whether the caller is there.'),
-      hangUp: () => void endSilence(call),
+      prompt: () => {
+        // A machine is being waited for, which has a limit of its own.
+        if (model?.listensOnly) return;
+        void announcer?.reply('The line is silent. Ask whether the caller is there.');
+      },
+      hangUp: () => {
+        if (!model?.listensOnly) void endSilence(call);
+      },
     },
     ending.signal,
   );
 }
 
+/** The longest that a call may last from its answer on: the profile's limit, and never more than everybody's. */
+export function maxMinutes({ settings, profile }: Pick<LiveCall, 'settings' | 'profile'>): number {
+  const { maxMinutes: limit } = settings.calls;
+  return Math.min(profile?.maxMinutes ?? limit, limit);
+}
+
 function limitDuration(call: LiveCall): void {
-  const { maxMinutes } = call.settings.calls;
-  const minutes = Math.min(call.profile?.maxMinutes ?? maxMinutes, maxMinutes);
   const timer = setTimeout(
     () => void sayGoodbyeAndEnd(call, 'The time for this call is over.', 'max_duration'),
-    minutes * 60_000,
+    maxMinutes(call) * 60_000,
   );
   call.ending.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
 }

@@ -22,6 +22,12 @@ export function disclosure(call: LiveCall): string | undefined {
   return text && renderTemplate(text, variables(call)).trim();
 }
 
+/** What is said to a machine that records; `undefined` = nothing. */
+export function voicemailMessage(call: LiveCall): string | undefined {
+  const text = call.profile?.voicemail.message;
+  return text && renderTemplate(text, variables(call)).trim();
+}
+
 /** The transfers of the profile with their announcements filled in. */
 export function transfers(
   call: LiveCall,

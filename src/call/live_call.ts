@@ -4,6 +4,7 @@ import type { HookRule, Profile } from '../config/profile.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Contact, Crm } from '../crm/crm.ts';
 import type { ReachAgents } from '../delivery/reach_agents.ts';
+import type { AnsweredBy } from '../events/vocabulary.ts';
 import type { HookTarget } from '../hooks/hook_post.ts';
 import type { BackendTool } from '../hooks/hook_tools.ts';
 import type { CallId } from '../ids.ts';
@@ -54,6 +55,8 @@ export interface LiveCall {
   /** Once it is recorded; `stop` ends that, resolves when all of it is on the disk, never rejects. */
   recording?: { stop(): Promise<void> };
   answeredAt?: number;
+  /** Of an outbound call: who is there, as far as it has been found out. */
+  answeredBy?: AnsweredBy;
   /** Another process has it: its room and its record are left alone. */
   disowned?: boolean;
   /** A REFER is under way, or one ended without anybody knowing how. */

@@ -25,7 +25,8 @@ export function watchLostReplies(call: LiveCall): void {
   if (!session) return;
   let owing = false;
   const onEvent = ({ type, response }: ModelEvent) => {
-    if (type === 'input_audio_buffer.speech_started' || type === 'response.created') owing = true;
+    const spokenTo = type === 'input_audio_buffer.speech_started' && !model?.listensOnly;
+    if (spokenTo || type === 'response.created') owing = true;
     else if (type === 'response.done' && response?.status !== 'cancelled') {
       owing = response?.output?.some((item) => item.type === 'function_call') ?? false;
     }

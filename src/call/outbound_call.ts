@@ -10,7 +10,7 @@ import { beginCall } from './begin_call.ts';
 import { CallEnded } from './call_ending.ts';
 import type { CallRuntime } from './call_runtime.ts';
 import type { CallTicket } from './call_ticket.ts';
-import { converse } from './conversation.ts';
+import { converse, maxMinutes } from './conversation.ts';
 import { freshProfiles } from './current_profiles.ts';
 import { askForOrder, beginDialling, type DialOrder } from './dial_orders.ts';
 import type { LiveCall } from './live_call.ts';
@@ -129,7 +129,7 @@ async function dialPhone(
     room: call.job.room,
     identity: PHONE_IDENTITY,
     ringingTimeoutInSeconds: call.settings.outbound.ringSeconds,
-    maxCallDurationInSeconds: Math.ceil(call.settings.calls.maxMinutes * 60) + 60,
+    maxCallDurationInSeconds: Math.ceil(maxMinutes(call) * 60) + 60,
     onRinging: () => noteRinging(call),
     signal: call.ending.signal,
   });

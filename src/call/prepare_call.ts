@@ -108,6 +108,8 @@ async function connectModel(call: LiveCall, key?: BackendKey): Promise<unknown> 
     turnDetection: profile.turnDetection,
     noiseReduction: profile.noiseReduction,
     bargeIn: profile.bargeIn,
+    // Whom we call may be a machine, which must not be answered.
+    listensOnly: call.direction === 'outbound',
     apiKey: key?.reveal() ?? settings.openai.apiKey ?? '',
     baseUrl: settings.openai.baseUrl,
   });

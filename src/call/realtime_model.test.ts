@@ -14,6 +14,7 @@ import { RealtimeServer } from '../../sim/realtime/server.ts';
 import { until } from '../tools/testing/until.ts';
 import type { ConnectionLimits } from './model_connection.ts';
 import { CallModel, type CallModelOptions } from './realtime_model.ts';
+import { CONVERSE, LISTEN_ONLY } from './turn_taking.ts';
 
 beforeAll(() => initializeLogger({ pretty: false, level: 'silent' }));
 
@@ -115,6 +116,7 @@ describe('the parts of the plugin that are replaced', () => {
     const { RealtimeModel, RealtimeSession } = openai.realtime;
     const prototype = RealtimeSession.prototype as unknown as { createWsConn(): Promise<never> };
     expect(Object.hasOwn(prototype, 'createWsConn')).toBe(true);
+    expect(Object.hasOwn(prototype, 'handleInputAudioBufferSpeechStarted')).toBe(true);
     const connect = vi.spyOn(prototype, 'createWsConn');
     connect.mockImplementation(() => new Promise(() => undefined));
     try {
@@ -303,6 +305,57 @@ describe('the connection of a call', () => {
     ]);
   });
 });
+
+describe('a model that only listens', () => {
+  const speechStarted = { type: 'input_audio_buffer.speech_started', audio_start_ms: 0 };
+
+  it('answers nothing by itself, and stops nobody, until it takes turns', async () => {
+    const server = await simulated();
+    const model = callModel(server.url, { listensOnly: true });
+    await model.connect(soon());
+    const session = model.session();
+    cleanUps.push(() => session.close());
+    const log = await server.waitForSession(soon());
+    await log.waitFor(({ updates }) => updates.length > 0, soon());
+    expect(log.config.audio.input.turn_detection).toEqual(LISTEN_ONLY);
+    let started = 0;
+    session.on('input_speech_started', () => {
+      started += 1;
+    });
+    const hear = () =>
+      (session as unknown as PluginParts).handleInputAudioBufferSpeechStarted(speechStarted);
+    hear();
+    expect(started).toBe(0);
+    model.listensOnly = false;
+    hear();
+    expect(started).toBe(1);
+    await log.waitFor(
+      ({ config }) => config.audio.input.turn_detection?.create_response === true,
+      soon(),
+    );
+    expect(log.config.audio.input.turn_detection).toEqual(CONVERSE);
+    expect(log.config.audio.input.transcription).toMatchObject({ model: expect.any(String) });
+  });
+
+  it('takes turns as well on every further connection, and any other model from the first', async () => {
+    const server = await simulated();
+    for (const listensOnly of [true, false]) {
+      const model = callModel(server.url, { listensOnly });
+      const session = model.session();
+      cleanUps.push(() => session.close());
+      model.listensOnly = false;
+      const { createSessionUpdateEvent } = session as unknown as PluginParts;
+      expect(createSessionUpdateEvent.call(session)).toMatchObject({
+        session: { audio: { input: { turn_detection: CONVERSE } } },
+      });
+    }
+  });
+});
+
+interface PluginParts {
+  handleInputAudioBufferSpeechStarted(event: unknown): void;
+  createSessionUpdateEvent(): unknown;
+}
 
 describe('the transcription of the caller', () => {
   it('is counted from the raw events, for agents-js does not', async () => {

@@ -7,6 +7,7 @@ import { BargeInGate } from './barge_in.ts';
 import { type ConnectionLimits, ModelConnection, type ModelTarget } from './model_connection.ts';
 import type { ToolBurst } from './tool_burst.ts';
 import { TranscriptionMeter } from './transcription_meter.ts';
+import { CONVERSE, LISTEN_ONLY } from './turn_taking.ts';
 
 /**
  * The OpenAI Realtime model of one call, made safe for a phone.
@@ -15,8 +16,8 @@ import { TranscriptionMeter } from './transcription_meter.ts';
  * a 401 is an uncaught exception that takes the call's process down, and a server that accepts and
  * closes is reconnected in a tight loop. `CallModelSession` replaces only that one step. It also
  * connects while the phone still rings, so that an unreachable model is known before the answer,
- * sends caller audio in 20 ms instead of 100 ms pieces (barge-in p50 318 → 288 ms), and compares
- * conversations from where they differ.
+ * sends caller audio in 20 ms instead of 100 ms pieces (barge-in p50 318 → 288 ms), compares
+ * conversations from where they differ, and can only listen.
  *
  * These are private parts of the plugin: `realtime_model.test.ts` fails when they change.
  */
@@ -29,6 +30,8 @@ export class CallModel extends openai.realtime.RealtimeModel {
   toolBurst: ToolBurst | undefined;
   readonly #connection: ModelConnection;
   #early: llm.RealtimeSession | undefined;
+  readonly #conversing: Detection;
+  #listensOnly: boolean;
 
   constructor(options: CallModelOptions) {
     // Only what is given: an explicit `undefined` would overwrite the plugin's defaults.
@@ -38,7 +41,7 @@ export class CallModel extends openai.realtime.RealtimeModel {
       apiKey: options.apiKey,
       baseURL: options.baseUrl,
       modalities: ['audio'],
-      ...(options.turnDetection && { turnDetection: turnDetectionOf(options.turnDetection) }),
+      turnDetection: options.listensOnly ? LISTEN_ONLY : conversing(options),
       ...(options.noiseReduction && { inputAudioNoiseReduction: { type: options.noiseReduction } }),
       ...(options.language
         ? {
@@ -51,6 +54,24 @@ export class CallModel extends openai.realtime.RealtimeModel {
     });
     this.bargeIn = options.bargeIn ? new BargeInGate(options.bargeIn) : undefined;
     this.#connection = new ModelConnection(options.limits);
+    this.#conversing = conversing(options);
+    this.#listensOnly = options.listensOnly ?? false;
+  }
+
+  /**
+   * It hears and writes down what is said, and neither answers by itself nor is cut off: agents-js is
+   * told of no speech, and stops nothing either.
+   */
+  get listensOnly(): boolean {
+    return this.#listensOnly;
+  }
+
+  /** `false`: it takes part in the conversation; an utterance that goes on right now counts. */
+  set listensOnly(only: boolean) {
+    if (this.#listensOnly === only) return;
+    this.#listensOnly = only;
+    const session = (this.current ?? this.#early) as CallModelSession | undefined;
+    session?.setTurnDetection(only ? LISTEN_ONLY : this.#conversing);
   }
 
   /**
@@ -122,12 +143,20 @@ export interface CallModelOptions {
   noiseReduction?: 'near_field' | 'far_field' | null;
   /** ISO 639-1, given to the transcription of the caller. */
   language?: string | undefined;
+  /** At first it only listens. (Default: false) */
+  listensOnly?: boolean;
   limits?: Partial<ConnectionLimits>;
 }
 
 type ModelOptions = NonNullable<ConstructorParameters<typeof openai.realtime.RealtimeModel>[0]>;
 
-function turnDetectionOf(rule: TurnDetection): NonNullable<ModelOptions['turnDetection']> {
+type Detection = NonNullable<ModelOptions['turnDetection']>;
+
+function conversing({ turnDetection }: CallModelOptions): Detection {
+  return turnDetection ? turnDetectionOf(turnDetection) : CONVERSE;
+}
+
+function turnDetectionOf(rule: TurnDetection): Detection {
   const reply = { create_response: true, interrupt_response: true };
   return rule.by === 'meaning'
     ? { type: 'semantic_vad', eagerness: rule.eagerness, ...reply }
@@ -141,12 +170,13 @@ function turnDetectionOf(rule: TurnDetection): NonNullable<ModelOptions['turnDet
 
 /** What the pinned plugin's session has and its types hide. */
 interface HiddenParts {
-  _options: { model: string; baseURL: string; apiKey: string };
+  _options: { model: string; baseURL: string; apiKey: string; turnDetection: unknown };
   bstream: AudioByteStream;
   oaiRealtimeModel: CallModel;
   readonly chatCtx: llm.ChatContext;
   pushAudio(frame: AudioFrame): void;
   createChatCtxUpdateEvents(given: llm.ChatContext, addMockAudio?: boolean): Promise<unknown[]>;
+  handleInputAudioBufferSpeechStarted(event: unknown): void;
 }
 
 // `Omit` drops the private declarations, which would forbid the override below.
@@ -167,8 +197,10 @@ class CallModelSession extends PluginSession {
   }
 
   override pushAudio(frame: AudioFrame): void {
-    const { bargeIn } = this.oaiRealtimeModel;
-    for (const passed of bargeIn?.pass(frame) ?? [frame]) super.pushAudio(passed);
+    const { bargeIn, listensOnly } = this.oaiRealtimeModel;
+    // What cannot cut the agent off need not be kept from the model.
+    const gate = listensOnly ? undefined : bargeIn;
+    for (const passed of gate?.pass(frame) ?? [frame]) super.pushAudio(passed);
   }
 
   override get chatCtx(): llm.ChatContext {
@@ -195,6 +227,20 @@ class CallModelSession extends PluginSession {
     } finally {
       this.#compared = undefined;
     }
+  }
+
+  /** agents-js would stop what it says, and drop it: nothing else asks for `interrupt_response`. */
+  override handleInputAudioBufferSpeechStarted(event: unknown): void {
+    if (!this.oaiRealtimeModel.listensOnly) super.handleInputAudioBufferSpeechStarted(event);
+  }
+
+  setTurnDetection(detection: Detection): void {
+    // Read again for every new connection.
+    this._options.turnDetection = detection;
+    this.sendEvent({
+      type: 'session.update',
+      session: { type: 'realtime', audio: { input: { turn_detection: detection } } },
+    } as Parameters<typeof this.sendEvent>[0]);
   }
 
   // Runs for the first time inside the base constructor: no field of this class exists yet.

@@ -46,6 +46,8 @@ export interface Profile {
   silence: { promptAfterMs: number | null; hangUpAfterMs: number | null };
   /** `undefined`: only the setting MAX_CALL_MINUTES, which holds in any case. */
   maxMinutes: number | undefined;
+  /** What is done when a call of ours reaches a machine. */
+  voicemail: VoicemailRule;
   /** What is read from the transcript after the call. */
   extraction: readonly ExtractionField[];
   /** At most one for each outcome. */
@@ -79,6 +81,12 @@ export type TurnDetection =
   | { by: 'meaning'; eagerness: 'auto' | 'low' | 'medium' | 'high' }
   /** By how long they are silent. `threshold` from 0 to 1: how loud speech has to be. */
   | { by: 'silence'; silenceMs: number; threshold: number };
+
+export interface VoicemailRule {
+  policy: 'hang_up' | 'leave_message' | 'continue';
+  /** A template; there is one where it is left. */
+  message: string | undefined;
+}
 
 export interface RecordingRule {
   /** Only from the moment at which the disclosure has been heard. */
@@ -129,6 +137,7 @@ export function profileFrom(id: string, document: ProfileDocument): Profile {
       hangUpAfterMs: document.silence.hang_up_after_s * 1_000 || null,
     },
     maxMinutes: document.max_minutes,
+    voicemail: { policy: document.voicemail.policy, message: document.voicemail.message },
     extraction,
     followUps: followUpRulesFrom(document.followups),
     rules: callRulesFrom(document.rules, extraction),

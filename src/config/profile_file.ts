@@ -10,7 +10,7 @@ import {
 import type { z } from 'zod';
 import { conditionNames, conditionProblem } from './call_rules.ts';
 import { extractionFields } from './extraction_fields.ts';
-import { NOT_BUILT_KEYS, type ProfileDocument, profileSchema } from './profile_schema.ts';
+import { type ProfileDocument, profileSchema } from './profile_schema.ts';
 import { nearest } from './suggestion.ts';
 import { checkTemplate } from './template.ts';
 import { TEMPLATE_VARIABLES } from './template_variables.ts';
@@ -75,22 +75,10 @@ function checkDocument(yaml: Document, report: Report): ProfileDocument | null {
     report([], 'must consist of keys and values, such as "name: Front desk"');
     return null;
   }
-  const built = reportNotBuilt(content as Record<string, unknown>, report);
-  const result = profileSchema.safeParse(built, { reportInput: true });
+  const result = profileSchema.safeParse(content, { reportInput: true });
   if (result.success) return result.data;
   for (const issue of result.error.issues) reportIssue(issue, report);
   return null;
-}
-
-/** Names what is not built yet, and gives back the rest to be checked. */
-function reportNotBuilt(content: Record<string, unknown>, report: Report): Record<string, unknown> {
-  const rest = { ...content };
-  for (const key of NOT_BUILT_KEYS) {
-    if (!(key in rest)) continue;
-    report([key], 'is not built yet: remove it');
-    delete rest[key];
-  }
-  return rest;
 }
 
 function reportIssue(issue: z.core.$ZodIssue, report: Report): void {
@@ -117,6 +105,7 @@ function knownKeys(path: KeyPath): string[] {
   if (path[0] === 'rules') return Object.keys(shape.rules.unwrap().element.shape);
   if (path[0] === 'barge_in') return Object.keys(shape.barge_in.unwrap().shape);
   if (path[0] === 'turn_detection') return Object.keys(shape.turn_detection.unwrap().shape);
+  if (path[0] === 'voicemail') return Object.keys(shape.voicemail.unwrap().shape);
   if (path[0] === 'silence') return Object.keys(shape.silence.unwrap().shape);
   return Object.keys(shape);
 }
@@ -153,6 +142,7 @@ function checkTemplates(document: ProfileDocument, source: Source, report: Repor
     [['prompt'], document.prompt],
     [['first_message'], document.first_message],
     [['disclosure'], document.disclosure],
+    [['voicemail', 'message'], document.voicemail.message],
   ];
   for (const [name, transfer] of Object.entries(document.transfers)) {
     templates.push([['transfers', name, 'say'], transfer.say]);

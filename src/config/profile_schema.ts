@@ -15,9 +15,6 @@ export const TOOL_NAMES = [
 ] as const;
 export type ToolName = (typeof TOOL_NAMES)[number];
 
-/** Keys of features that are not built yet: a profile that counts on one must not start without it. */
-export const NOT_BUILT_KEYS = ['voicemail'];
-
 // A name that the model may say, safe as an object key and in a log.
 const TRANSFER_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
@@ -294,6 +291,30 @@ export const profileSchema = z
       )
       .prefault({})
       .meta({ description: 'When nobody says anything.' }),
+    voicemail: z
+      .strictObject({
+        policy: z
+          .enum(['hang_up', 'leave_message', 'continue'])
+          .default('hang_up')
+          .meta({
+            description:
+              'What the agent does when it has called a machine: `hang_up` at once, `leave_message` behind the beep and hang up, or `continue` as if it were a person.',
+            examples: ['leave_message'],
+          }),
+        message: words.optional().meta({
+          description: 'What is left: a template. Spoken whole, behind the beep.',
+          examples: ['This is Northwind for {{customerName}}. Please call us back.'],
+        }),
+      })
+      .refine(({ policy, message }) => policy !== 'leave_message' || message !== undefined, {
+        path: ['message'],
+        message: 'is missing: leave_message needs something to leave',
+      })
+      .prefault({})
+      .meta({
+        description:
+          'Answering machines, mailboxes, menus and announcements that a call of ours reaches. docs/voicemail.md says more.',
+      }),
     max_minutes: z
       .number()
       .min(0.01)

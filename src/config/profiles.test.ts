@@ -40,6 +40,7 @@ test('a name and a prompt make a profile', async () => {
     prompt: 'Be kind.',
     firstMessage: undefined,
     disclosure: undefined,
+    voicemail: { policy: 'hang_up', message: undefined },
     recording: null,
     model: 'gpt-realtime',
     voice: 'marin',
@@ -71,6 +72,21 @@ test('no first message is something else than an empty one', async () => {
   expect((await one(`${MINIMAL}first_message: ""\n`)).firstMessage).toBe('');
   expect(await problemsOf(`${MINIMAL}first_message:\n`)).toEqual([
     'x.yaml:3 first_message: has no value: give it one or remove it',
+  ]);
+});
+
+test('machines are hung up on, unless the profile says otherwise', async () => {
+  expect((await one(MINIMAL)).voicemail).toEqual({ policy: 'hang_up', message: undefined });
+  const message = 'voicemail: { policy: leave_message, message: "For {{customerName}}." }\n';
+  expect((await one(`${MINIMAL}${message}`)).voicemail).toEqual({
+    policy: 'leave_message',
+    message: 'For {{customerName}}.',
+  });
+  expect(await problemsOf(`${MINIMAL}voicemail: { policy: leave_message }\n`)).toEqual([
+    'x.yaml:3 voicemail.message: is missing: leave_message needs something to leave',
+  ]);
+  expect(await problemsOf(`${MINIMAL}voicemail: { policy: shout, message: "{{nme}}" }\n`)).toEqual([
+    'x.yaml:3 voicemail.policy: must be one of hang_up, leave_message, continue',
   ]);
 });
 
@@ -321,13 +337,6 @@ max_minutes: 2000
       'x.yaml:12 silence: must have hang_up_after_s greater than prompt_after_s: both count from the start of the silence',
       'x.yaml:13 max_minutes: must be at most 1440',
     ]);
-  });
-
-  test('names what is not built yet', async () => {
-    expect(
-      await problemsOf(`${MINIMAL}voicemail: {}
-`),
-    ).toEqual(['x.yaml:3 voicemail: is not built yet: remove it']);
   });
 
   test('has its templates checked, with the line inside a block', async () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { NOT_BUILT_KEYS, profileSchema } from './profile_schema.ts';
+import { profileSchema } from './profile_schema.ts';
 import { SETTING_GROUPS, type Setting } from './setting.ts';
 import { SETTINGS } from './setting_table.ts';
 import { TEMPLATE_VARIABLES } from './template_variables.ts';
@@ -32,9 +32,8 @@ export function configurationPage(): string {
       ['key', 'meaning', 'default', 'example'],
       profileRows(z.toJSONSchema(profileSchema, { io: 'input' })),
     ),
-    `Not built yet, and refused: ${NOT_BUILT_KEYS.map(code).join(', ')}.`,
     '## Templates',
-    '`prompt`, `first_message`, `disclosure` and `say` are [Liquid](https://liquidjs.com) templates: `{{customerName}}`, `{% if accountStatus == "active" %}…{% endif %}`, `{{customerName | default: "there"}}`. Syntax and variables are checked at the start; there are no includes. A variable without a value is empty.',
+    '`prompt`, `first_message`, `disclosure`, `voicemail.message` and `say` are [Liquid](https://liquidjs.com) templates: `{{customerName}}`, `{% if accountStatus == "active" %}…{% endif %}`, `{{customerName | default: "there"}}`. Syntax and variables are checked at the start; there are no includes. A variable without a value is empty.',
     table(
       ['variable', 'meaning'],
       Object.entries(TEMPLATE_VARIABLES).map(([name, meaning]) => [code(name), meaning]),

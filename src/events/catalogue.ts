@@ -3,6 +3,7 @@ import { type EventId, newId } from '../ids.ts';
 import type { EventDraft } from '../store/store.ts';
 import { defineEvent } from './event_definition.ts';
 import {
+  ANSWERED_BY,
   ContactField,
   ContextField,
   CostField,
@@ -251,8 +252,12 @@ export const EVENTS = {
       ...recording,
       contact: ContactField,
       consent_record_id: z.string().nullable().describe('The consent an outbound call relied on.'),
+      answered_by: z
+        .enum(ANSWERED_BY)
+        .nullable()
+        .describe('Who picked up, see the list below; `null` for inbound and unanswered calls.'),
     }),
-    derived: ['transcript', 'contact', 'consent_record_id'],
+    derived: ['transcript', 'contact', 'consent_record_id', 'answered_by'],
     example: {
       outcome: 'APPOINTMENT',
       extraction: {

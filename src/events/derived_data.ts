@@ -1,9 +1,11 @@
+import { z } from 'zod';
 import { callCost } from '../cost/call_cost.ts';
 import type { PriceTable } from '../cost/price_table.ts';
 import type { ComposeInput } from '../store/event_composer.ts';
 import type { CallRecord } from '../store/store.ts';
 import type { EventData, EventType } from './catalogue.ts';
 import { transcriptText } from './transcript_text.ts';
+import { ANSWERED_BY, type AnsweredBy } from './vocabulary.ts';
 
 type Derivations = {
   [T in EventType]?: (input: ComposeInput, prices: PriceTable) => Partial<EventData[T]>;
@@ -42,8 +44,16 @@ const DERIVATIONS: Derivations = {
     transcript: transcriptText(history.events),
     ...contactOf(call),
     consent_record_id: call?.outbound?.consentRecordId ?? null,
+    answered_by: answeredBy(call),
   }),
 };
+
+/** Who picked up an outbound call; `null` for any other, and while nobody knows. */
+export function answeredBy(call: CallRecord | null): AnsweredBy | null {
+  return AnsweredByField.safeParse(call?.answeredBy).data ?? null;
+}
+
+const AnsweredByField = z.enum(ANSWERED_BY);
 
 /**
  * From the answer to the end in whole seconds; 0 for a call that was never answered. Both times

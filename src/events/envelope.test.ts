@@ -31,6 +31,7 @@ const CALL: CallRecord = {
   outbound: null,
   outcome: null,
   costMicrousd: null,
+  answeredBy: null,
 };
 
 function input(type: string, data: Record<string, unknown>, rest: Partial<ComposeInput> = {}) {

@@ -38,4 +38,5 @@ export const EXAMPLE_CALL = {
   outbound: null,
   outcome: null,
   costMicrousd: null,
+  answeredBy: null,
 } satisfies CallRecord;

@@ -5,7 +5,7 @@ import type { CallRecord, EventDraft, StoredEvent } from '../store/store.ts';
 import { CommonData, EVENTS, type EventType } from './catalogue.ts';
 import { composeEvent } from './envelope.ts';
 import { EXAMPLE_CALL } from './example_call.ts';
-import { END_REASON_MEANINGS, OUTCOME_MEANINGS } from './vocabulary.ts';
+import { ANSWERED_BY_MEANINGS, END_REASON_MEANINGS, OUTCOME_MEANINGS } from './vocabulary.ts';
 
 /*
  * Writes docs/events.md from the catalogue; `--check` only says whether it is up to date. The
@@ -38,6 +38,9 @@ export function eventsPage(): string {
     '## `outcome`',
     'What came of a call. A word is never reused for another meaning.',
     wordTable(OUTCOME_MEANINGS),
+    '## `answered_by`',
+    'Who picked up an outbound call: the last that was found out. A word is never reused for another meaning.',
+    wordTable(ANSWERED_BY_MEANINGS),
     '',
   ].join('\n\n');
 }

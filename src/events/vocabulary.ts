@@ -53,6 +53,17 @@ export const OUTCOME_MEANINGS = {
 export type Outcome = keyof typeof OUTCOME_MEANINGS;
 export const OUTCOMES = wordsOf(OUTCOME_MEANINGS);
 
+/** Who or what picked up an outbound call, with its meaning. A word is never reused for another meaning. */
+export const ANSWERED_BY_MEANINGS = {
+  person: 'A person.',
+  machine: 'An answering machine, a mailbox, a fax, or an announcement of the network.',
+  ivr: 'A menu or a queue ("press 1").',
+  screening: 'An assistant that asks who is calling and why; no person came on behind it.',
+  unknown: 'Nobody said a word, or it could not be told.',
+} as const;
+export type AnsweredBy = keyof typeof ANSWERED_BY_MEANINGS;
+export const ANSWERED_BY = wordsOf(ANSWERED_BY_MEANINGS);
+
 /** As zod's `enum` takes them. */
 function wordsOf<W extends string>(meanings: Readonly<Record<W, string>>): readonly [W, ...W[]] {
   return Object.keys(meanings) as [W, ...W[]];

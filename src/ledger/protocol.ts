@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { EventId } from '../ids.ts';
 import { WireError } from '../store/error_wire.ts';
-import type { Append, AppendResult, HeldLease } from '../store/store.ts';
+import { type Append, type AppendResult, FACT_KINDS, type HeldLease } from '../store/store.ts';
 
 /**
  * What is said on the ledger's socket. A client greets first, then:
@@ -63,7 +63,7 @@ export const appendSchema: z.ZodType<Append> = z.object({
     .array(
       z.object({
         id: z.string().min(1),
-        kind: z.enum(['context', 'tool_call', 'tool_result', 'usage', 'recording', 'hook', 'note']),
+        kind: z.enum(FACT_KINDS),
         time,
         data: record,
       }),

@@ -51,7 +51,7 @@ export function deriveFromComposed(
 
 const Cost = z.object({ total: z.number().nonnegative() });
 
-/** @throws ZodError when a `context` or `hook` fact is not of the shape that `FactDraft` documents. */
+/** @throws ZodError when a fact is not of the shape that `FactDraft` documents. */
 export function deriveFromFact(call: CallRecord, fact: FactDraft): CallRecord {
   switch (fact.kind) {
     case 'context': {
@@ -69,6 +69,8 @@ export function deriveFromFact(call: CallRecord, fact: FactDraft): CallRecord {
       const { metadata } = HookFact.parse(fact.data);
       return metadata ? { ...call, metadata: { ...call.metadata, ...metadata } } : call;
     }
+    case 'answered_by':
+      return { ...call, answeredBy: AnsweredByFact.parse(fact.data).answeredBy };
     default:
       return call;
   }
@@ -111,6 +113,7 @@ export function openedCall(
     outbound,
     outcome: null,
     costMicrousd: null,
+    answeredBy: null,
   };
 }
 
@@ -142,6 +145,7 @@ const Opening = z.object({
 
 /** As large as what the API may attach, beside that. */
 const HookFact = z.object({ metadata: Opening.shape.metadata.optional() });
+const AnsweredByFact = z.object({ answeredBy: Short });
 
 /** A name is shortened, since it is only spoken and shown; an id that long would name nobody. */
 const ContextFact = z.object({

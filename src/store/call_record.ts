@@ -60,4 +60,6 @@ export interface CallRecord {
   outcome: string | null;
   /** Millionths of a US dollar, from `call.ended`; `null` where it is not known. */
   costMicrousd: number | null;
+  /** Who picked up an outbound call, one of the catalogue's words; `null` while nobody knows. */
+  answeredBy: string | null;
 }

@@ -32,6 +32,7 @@ export function callFromRow(row: Selectable<CallTable>): CallRecord {
     outbound: row.direction === 'outbound' ? outboundFromRow(row) : null,
     outcome: row.outcome,
     costMicrousd: row.cost_microusd,
+    answeredBy: row.answered_by,
   };
 }
 
@@ -87,5 +88,6 @@ export function derivedColumns(call: CallRecord) {
     metadata: JSON.stringify(call.metadata),
     outcome: call.outcome,
     cost_microusd: call.costMicrousd,
+    answered_by: call.answeredBy,
   };
 }

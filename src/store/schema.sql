@@ -42,7 +42,7 @@ CREATE TABLE calls (
   ended_at integer,
   end_reason text,
   usage text
-  , redacted_at integer, variables text, api_key_id text, scheduled_for integer, gate text, consent_record_id text, follows_call_id text, outcome text, cost_microusd integer, made_by_rule integer) strict;
+  , redacted_at integer, variables text, api_key_id text, scheduled_for integer, gate text, consent_record_id text, follows_call_id text, outcome text, cost_microusd integer, made_by_rule integer, answered_by text) strict;
 
 CREATE INDEX calls_by_key on calls (api_key_id, created_at) where api_key_id is not null;
 

@@ -63,6 +63,7 @@ export interface CallTable {
   outcome: string | null;
   /** Millionths of a US dollar. */
   cost_microusd: number | null;
+  answered_by: string | null;
 }
 
 export interface EventTable {

@@ -122,16 +122,28 @@ export interface EventDraft {
  * - `tool_call` / `tool_result` `{ name, arguments }` / `{ result }`, id `{call_id}:{tool_call_id}`
  *   (`:result` behind it for the result)
  * - `usage` `{ model, inputTokens, … }` the totals of the session so far (the last one counts)
+ * - `answered_by` `{ answeredBy, by }` who picked up an outbound call, and what told it (the last counts)
  * - `recording` `{ startedAt, retainDays, egressId }` the call is being recorded from then on
  * - `hook` `{ end }` a start hook is asked, and there is an end hook; `{ metadata }` what it answered
  * - `note` anything a person debugging the call wants to find (`{ message, … }`)
  */
 export interface FactDraft {
   id: string;
-  kind: 'context' | 'tool_call' | 'tool_result' | 'usage' | 'recording' | 'hook' | 'note';
+  kind: (typeof FACT_KINDS)[number];
   time: number;
   data: Record<string, unknown>;
 }
+
+export const FACT_KINDS = [
+  'context',
+  'tool_call',
+  'tool_result',
+  'usage',
+  'answered_by',
+  'recording',
+  'hook',
+  'note',
+] as const;
 
 /** Work that must be done after the append, at least once, until done or given up. */
 export interface JobDraft {

@@ -18,6 +18,7 @@ describe('a call', () => {
         to: '+15550100000',
         agentId: 'receptionist',
         outcome: null,
+        answeredBy: null,
         endReason: 'caller_hung_up',
         durationSeconds: 30,
         transcript: 'Agent: Front desk.\nCaller: Is the flat free?',

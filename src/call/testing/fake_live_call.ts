@@ -75,6 +75,7 @@ export const PROFILE: Profile = {
   hooks: null,
   silence: { promptAfterMs: null, hangUpAfterMs: null },
   maxMinutes: undefined,
+  voicemail: { policy: 'hang_up', message: undefined },
   extraction: DEFAULT_EXTRACTION,
   followUps: [],
   rules: [],

@@ -200,5 +200,6 @@ function opened(open: NonNullable<Append['open']>): CallRecord {
     outbound: null,
     outcome: null,
     costMicrousd: null,
+    answeredBy: null,
   };
 }

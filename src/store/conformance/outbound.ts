@@ -130,6 +130,17 @@ export function outboundConformance(t: StoreUnderTest): void {
       expect(await dialled(t.now + 1)).toMatchObject({ dialledToNumber: 0 });
     });
 
+    it('knows who picked up: the last that was found out', async () => {
+      const { id } = await accept();
+      expect(await t.store.getCall(id)).toMatchObject({ answeredBy: null });
+      for (const [n, answeredBy] of ['unknown', 'machine'].entries()) {
+        const data = { answeredBy, by: 'words' };
+        const fact = { id: `${id}:${n}`, kind: 'answered_by', time: t.now, data } as const;
+        await t.append({ callId: id, facts: [fact] });
+      }
+      expect(await t.store.getCall(id)).toMatchObject({ answeredBy: 'machine' });
+    });
+
     it('adds up what calls have cost', async () => {
       const ended = event('call.ended', { end_reason: 'caller_hung_up', cost: { total: 0.0123 } });
       const first = await accept();

@@ -9,6 +9,7 @@ import * as pruning from './0004_pruning.ts';
 import * as contactCalls from './0005_contact_calls.ts';
 import * as rules from './0006_rules.ts';
 import * as analytics from './0007_analytics.ts';
+import * as answeredBy from './0008_answered_by.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -19,6 +20,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0005_contact_calls': contactCalls,
   '0006_rules': rules,
   '0007_analytics': analytics,
+  '0008_answered_by': answeredBy,
 };
 
 /**
