@@ -9,6 +9,7 @@ import { type HoursJudgement, judgeHours } from './calling_hours.ts';
  * to come back at `nextAllowedAt` is not refused for another reason then.
  *
  *   kill_switch       403 public_api_disabled      PUBLIC_API=off
+ *   api_key           blocked at dialling          the key that asked for the call is revoked since
  *   number            422 invalid_number           no number, emergency, short code, costly
  *   suppression       422 suppressed               on the list
  *   consent           422 consent_required         nobody says that the person has agreed
@@ -30,6 +31,8 @@ export interface CallFacts {
   callsToNumberInLast24h: number;
   /** `null` where that has been judged for good. */
   callsByKeyInLast24h: number | null;
+  /** `null` at acceptance: a revoked key gets no further than 401. */
+  keyRevoked: boolean | null;
   spentUsdInLast24h: number;
   /** Milliseconds. */
   now: number;
@@ -47,6 +50,7 @@ export interface Consent {
 /** One rule's word, without anything that tells who is called. Times are ISO 8601. */
 export type Reason = { allowed: boolean } & (
   | { rule: 'kill_switch' }
+  | { rule: 'api_key' }
   | { rule: 'number'; reason?: UncallableReason }
   | { rule: 'suppression' }
   | ({ rule: 'consent'; required: boolean } & Consent)
@@ -74,6 +78,9 @@ export interface Decision {
 export function decide(facts: CallFacts, rules: GateRules): Decision {
   const reasons: Reason[] = [
     { rule: 'kill_switch', allowed: rules.dialling },
+    ...(facts.keyRevoked === null
+      ? []
+      : [{ rule: 'api_key' as const, allowed: !facts.keyRevoked }]),
     numberReason(facts.to),
     { rule: 'suppression', allowed: !facts.suppressed },
     consentReason(facts.consent, rules.consentRequired),

@@ -26,6 +26,7 @@ function gate({
     callsToNumber: 0,
     dialledToNumber: 0,
     callsByKey: 0,
+    keyRevoked: false,
     spentMicrousd: 0,
     ...facts,
   };
@@ -54,7 +55,7 @@ async function waitingCall(): Promise<CallRecord> {
     consentRecordId: null,
     followsCallId: null,
   };
-  return { to: NUMBER, outbound } as unknown as CallRecord;
+  return { to: NUMBER, apiKeyId: 'key_1', outbound } as unknown as CallRecord;
 }
 
 describe('at acceptance', () => {
@@ -127,6 +128,7 @@ describe('at dialling', () => {
   it.each([
     ['the number was suppressed meanwhile', { facts: { suppressed: true } }],
     ['the number has been dialled as often as it may', { facts: { dialledToNumber: 3 } }],
+    ['the key that asked for it was revoked meanwhile', { facts: { keyRevoked: true } }],
     ['the spend cap is reached', { facts: { spentMicrousd: 50_000_000 } }],
     ['dialling is switched off', { rules: { dialling: false } }],
   ])('blocks a call where %s, by day and by night', async (_, given) => {

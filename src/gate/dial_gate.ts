@@ -67,6 +67,7 @@ export class DialGate {
       suppressed: known.suppressed,
       callsToNumberInLast24h: known.callsToNumber,
       callsByKeyInLast24h: known.callsByKey,
+      keyRevoked: null,
       spentUsdInLast24h: known.spentMicrousd / MICRO,
       now,
       callAt: Math.max(now, scheduledFor ?? now),
@@ -83,7 +84,7 @@ export class DialGate {
     const now = this.#clock();
     const known = await this.#store.gateFacts({
       to: call.to,
-      apiKeyId: null,
+      apiKeyId: call.apiKeyId,
       since: now - DAY_MS,
     });
     const facts: CallFacts = {
@@ -92,6 +93,7 @@ export class DialGate {
       suppressed: known.suppressed,
       callsToNumberInLast24h: known.dialledToNumber,
       callsByKeyInLast24h: null,
+      keyRevoked: known.keyRevoked,
       spentUsdInLast24h: known.spentMicrousd / MICRO,
       now,
       callAt: now,

@@ -6,6 +6,7 @@ import type { Decision, Reason } from './decision.ts';
 export interface Refusal {
   code:
     | 'public_api_disabled'
+    | 'forbidden'
     | 'insufficient_balance'
     | 'consent_required'
     | 'suppressed'
@@ -32,6 +33,8 @@ function refusalBy(failing: Reason): Refusal {
         code: 'public_api_disabled',
         message: 'This installation places no calls at the moment (PUBLIC_API).',
       };
+    case 'api_key':
+      return { code: 'forbidden', message: 'The key that asked for the call has been revoked.' };
     case 'number':
       return refusalOfNumber(failing.reason ?? 'malformed');
     case 'suppression':

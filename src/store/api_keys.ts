@@ -45,6 +45,15 @@ export async function revokeApiKey(
   return numUpdatedRows > 0n;
 }
 
+export async function isRevoked(db: Kysely<Tables>, id: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('api_keys')
+    .select('revoked_at')
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row != null && row.revoked_at !== null;
+}
+
 function apiKeyFromRow(row: Selectable<ApiKeyTable>): ApiKeyRecord {
   return {
     id: row.id,

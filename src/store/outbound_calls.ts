@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
+import { isRevoked } from './api_keys.ts';
 import { refused } from './append_refusal.ts';
 import { callFromRow } from './call_row.ts';
 import type {
@@ -25,6 +26,7 @@ export async function gateFacts(
     callsToNumber: await callsToNumber(db, query.to, query.since),
     dialledToNumber: await dialledToNumber(db, query.to, query.since),
     callsByKey: query.apiKeyId === null ? 0 : await callsByKey(db, query.apiKeyId, query.since),
+    keyRevoked: query.apiKeyId !== null && (await isRevoked(db, query.apiKeyId)),
     spentMicrousd: await spentMicrousd(db, query.since),
   };
 }

@@ -56,6 +56,8 @@ export interface GateFacts {
   /** Calls to the number that somebody has begun to dial since then, whenever they were accepted. */
   dialledToNumber: number;
   callsByKey: number;
+  /** Whether the key has been taken back; that of the environment never is. */
+  keyRevoked: boolean;
   spentMicrousd: number;
 }
 

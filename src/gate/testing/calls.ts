@@ -20,6 +20,7 @@ export function callFacts(changes: Partial<CallFacts> = {}): CallFacts {
     suppressed: false,
     callsToNumberInLast24h: 0,
     callsByKeyInLast24h: 0,
+    keyRevoked: null,
     spentUsdInLast24h: 0,
     now: AT,
     callAt: AT,

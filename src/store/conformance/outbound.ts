@@ -112,9 +112,22 @@ export function outboundConformance(t: StoreUnderTest): void {
         callsToNumber: 1,
         dialledToNumber: 0,
         callsByKey: 1,
+        keyRevoked: false,
         spentMicrousd: 0,
       });
       expect(await facts(START + 1)).toMatchObject({ callsToNumber: 0, callsByKey: 0 });
+    });
+
+    it('knows of a key that has been revoked since', async () => {
+      const key = { id: 'key_9', name: 'leads', hash: 'made-up', scopes: [], createdAt: START };
+      await t.store.createApiKey({ ...key, revokedAt: null });
+      const revoked = async (apiKeyId: string | null) =>
+        (await t.store.gateFacts({ to: '+15550100009', apiKeyId, since: START })).keyRevoked;
+      expect(await revoked('key_9')).toBe(false);
+      await t.store.revokeApiKey('key_9');
+      expect(await revoked('key_9')).toBe(true);
+      expect(await revoked('env')).toBe(false);
+      expect(await revoked(null)).toBe(false);
     });
 
     it('counts the calls that were dialled by when that was', async () => {
