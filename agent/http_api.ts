@@ -19,7 +19,7 @@ export async function startHttpApi(
   parts: {
     record: Pick<
       RunningRecord,
-      'store' | 'secrets' | 'metrics' | 'writeFailure' | 'outbound' | 'recordings'
+      'store' | 'secrets' | 'metrics' | 'writeFailure' | 'outbound' | 'recordings' | 'ingest'
     >;
     profiles: Profiles;
     livekit: LiveKitApi;
@@ -35,7 +35,7 @@ export async function startHttpApi(
     }
     return null;
   }
-  const { store, secrets, metrics, writeFailure, outbound, recordings } = parts.record;
+  const { store, secrets, metrics, writeFailure, outbound, recordings, ingest } = parts.record;
   const trunk = settings.sip.outbound;
   const api = await startApi({
     ...server,
@@ -45,6 +45,7 @@ export async function startHttpApi(
     outbound: trunk && { callerNumber: trunk.callerNumber, accept: outbound.accept },
     endCall: outbound.end,
     recordings,
+    ingest,
     agents: () => parts.profiles.all,
     checkUrl: endpointUrlCheck(settings.delivery.allowNetworks),
     readiness: [

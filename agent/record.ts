@@ -13,13 +13,15 @@ import type { Settings } from '../src/config/settings.ts';
 import { loadPrices } from '../src/cost/price_table.ts';
 import { builtinCrmRequests } from '../src/crm/builtin_requests.ts';
 import { CrmWriteHandler } from '../src/crm/crm_write_handler.ts';
-import { createCrmWriter } from '../src/crm/select_crm.ts';
+import { createCrm, createCrmWriter } from '../src/crm/select_crm.ts';
 import { createDefaultEndpoint, DEFAULT_ENDPOINT_ID } from '../src/delivery/default_endpoint.ts';
 import { DeliveryLoop } from '../src/delivery/loop.ts';
 import { createRetrySchedule } from '../src/delivery/retry_schedule.ts';
 import { storedEndpoints } from '../src/delivery/stored_endpoint.ts';
 import { WebhookHandler } from '../src/delivery/webhook_handler.ts';
 import { EndHookHandler } from '../src/hooks/end_hook.ts';
+import { Closer } from '../src/ingest/closer.ts';
+import { createIngest, type Ingest } from '../src/ingest/ingest.ts';
 import { GroupCommit } from '../src/ledger/group_commit.ts';
 import { LedgerHost } from '../src/ledger/host.ts';
 import type { RequestHandlers } from '../src/ledger/host_session.ts';
@@ -32,7 +34,7 @@ import { spoolDir } from '../src/ledger/spool.ts';
 import { aliveAtStart, recoverSpools } from '../src/ledger/spool_recovery.ts';
 import { Sweeper } from '../src/ledger/sweep.ts';
 import { createRecordings, type Recordings } from '../src/recording/recordings.ts';
-import type { CallRecord, Store } from '../src/store/store.ts';
+import type { Append, CallRecord, Store } from '../src/store/store.ts';
 import { deleteRoom, type LiveKitApi } from '../src/telephony/livekit_api.ts';
 import { type Outbound, startOutbound, type WorkerLoad } from './outbound.ts';
 
@@ -56,6 +58,8 @@ export interface RunningRecord {
   writeFailure(): unknown;
   outbound: Pick<Outbound, 'accept' | 'end'>;
   recordings: Recordings;
+  /** What other platforms tell and ask. */
+  ingest: Ingest;
   processExited(pid: number): void;
   /** Ends a call that nobody holds now, and not when its lease runs out. See `Sweeper`. */
   endUnheld(call: Pick<CallRecord, 'id' | 'lease'>): Promise<boolean>;
@@ -132,6 +136,19 @@ export async function startRecord(
     store,
     baseUrl: parts.apiUrl ?? (() => server.publicUrl ?? `http://${server.host}:${server.port}`),
   });
+  // No order between reports is kept or needed, so one that the store chokes on holds up no other.
+  const takeReport = (append: Append) => commits.append(append, append);
+  const closer = new Closer({ store, commit: takeReport, log: logger('ingest') });
+  const ingest = createIngest({
+    ...settings.ingest,
+    commit: takeReport,
+    questions: {
+      crm: createCrm(settings.crm, ledger),
+      agentFor: (called) => profiles.forNumber(called),
+      log: logger('ingest'),
+    },
+    log: logger('ingest'),
+  });
   try {
     await recoverSpools(store, spools, { isAlive: aliveAtStart });
     await store.releaseClaims();
@@ -153,6 +170,7 @@ export async function startRecord(
       outbound,
       recordings,
     });
+    closer.start();
     pruner.start();
     recordings.deleter.start();
     return {
@@ -165,11 +183,13 @@ export async function startRecord(
       endUnheld: (call) => sweeper.endUnheld(call),
       outbound,
       recordings,
+      ingest,
       endCalls: () => ending.resolve(),
       lost: lost.promise,
       close: async () => {
         await listening.close({ deadlineMs: HOST_STOP_LIMIT_MS });
         await sweeper.close();
+        await closer.close();
         await pruner.close();
         await recordings.deleter.close();
         await deliveries.stop();

@@ -13,6 +13,7 @@ const { load } = await import('./delivery/load.ts');
 const { throughput } = await import('./delivery/throughput.ts');
 const { eventDelivery } = await import('./event_delivery.ts');
 const { hooks } = await import('./hooks.ts');
+const { ingest } = await import('./ingest/ingest.ts');
 const { ledgerLoad } = await import('./ledger_load.ts');
 const { Lab } = await import('./lab.ts');
 const { describeMachine, installedVersions } = await import('./machine.ts');
@@ -29,6 +30,7 @@ const MEASUREMENTS = [
   load,
   isolation,
   backlog,
+  ingest,
   memory,
   answering,
   hooks,

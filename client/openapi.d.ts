@@ -570,6 +570,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/calls/webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * For other platforms: what they report of their calls, and ask during them
+         * @description Retell, Vapi, Bland, ElevenLabs, and a simplified shape for any other; docs/ingest.md has what to enter where. Answered when it is durable. In any order and as often as it comes, the same webhooks make the same call.
+         *
+         *     Needs a key with the scope `ingest`, or the signature of the platform.
+         */
+        post: operations["ingestCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -732,6 +754,10 @@ export interface components {
             from: string | null;
             to: string;
             agentId: string;
+            /** @description `callwire`, or the platform that ran the call (docs/ingest.md). */
+            provider: string;
+            /** @description Its id there; `null` for our own. */
+            providerCallId: string | null;
             /** @description `null` until `call.completed`. */
             outcome: ("INTERESTED" | "NOT_INTERESTED" | "CALLBACK" | "APPOINTMENT" | "RESOLVED" | "VOICEMAIL" | "NO_ANSWER" | "BUSY" | "DNC" | "NOT_OWNER" | "WRONG_NUMBER" | "TRANSFERRED" | "FAILED" | "UNKNOWN") | null;
             endReason: ("caller_hung_up" | "agent_hung_up" | "ended_by_api" | "transferred" | "transfer_unconfirmed" | "forwarded" | "max_duration" | "silence" | "rejected" | "no_capacity" | "no_answer" | "busy" | "invalid_number" | "voicemail" | "dial_failed" | "blocked" | "context_unavailable" | "model_unavailable" | "media_lost" | "worker_lost" | "shutdown" | "error" | "unknown") | null;
@@ -756,7 +782,7 @@ export interface components {
             } | null;
             /** @description Fresh at every read; `null` where there is no recording, or not yet. */
             recordingUrl: string | null;
-            /** @description 15 minutes from now. */
+            /** @description 15 minutes from now; `null` where another platform keeps it. */
             recordingExpiresAt: string | null;
             /** @description US dollars; `null` where it is not known. */
             costBreakdown: {
@@ -2390,6 +2416,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    ingestCall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the platform expects. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
         };

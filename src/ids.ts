@@ -43,6 +43,14 @@ export function idFloor(prefix: IdPrefix, time: number): string {
   return makeId(prefix, Math.max(0, time), new Uint8Array());
 }
 
+/** The time in an id, milliseconds. */
+export function idTime(id: string): number {
+  const start = id.indexOf('_') + 1;
+  let time = 0;
+  for (const digit of id.slice(start, start + 10)) time = time * 32 + ALPHABET.indexOf(digit);
+  return time;
+}
+
 function makeId<P extends IdPrefix>(prefix: P, now: number, bytes: Uint8Array): Id<P> {
   let time = '';
   let rest = now;

@@ -37,6 +37,7 @@ describe('npm run bench', () => {
       'backlog',
       'events',
       'hooks',
+      'ingest',
       'isolation',
       'ledger',
       'load',

@@ -35,6 +35,8 @@ const CALL: CallRecord = {
   outcome: null,
   costMicrousd: null,
   answeredBy: null,
+  provider: 'callwire',
+  providerCallId: null,
 };
 
 const JOB: ClaimedJob = {
@@ -82,6 +84,7 @@ function situation({ call, events = TALK, model = EXTRACTED, now = ENDED_AT, ...
     recordings: { soon: () => Promise.resolve(null) },
     store: {
       getCall: () => Promise.resolve({ ...CALL, ...call }),
+      listFacts: () => Promise.resolve([]),
       listCallEvents: () => Promise.resolve(events),
     },
     extractor: {
@@ -192,6 +195,7 @@ describe('call.completed', () => {
     expect(known.asked).toEqual([]);
     const store = {
       getCall: () => Promise.resolve(null),
+      listFacts: () => Promise.resolve([]),
       listCallEvents: () => Promise.resolve([]),
     };
     const gone = new CompletionHandler({
@@ -266,6 +270,7 @@ describe('a handler that fails every time', () => {
       recordings: { soon: () => Promise.resolve(null) },
       store: {
         getCall: () => Promise.reject(new Error('disk')),
+        listFacts: () => Promise.resolve([]),
         listCallEvents: () => Promise.resolve([]),
       },
       extractor: null,

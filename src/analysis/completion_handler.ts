@@ -5,17 +5,19 @@ import type { AttemptOutcome, JobHandler } from '../delivery/job_handler.ts';
 import { createRetrySchedule } from '../delivery/retry_schedule.ts';
 import { draftEvent, OUTCOMES } from '../events/catalogue.ts';
 import { completionBody } from '../events/completion_job.ts';
-import { transcriptText } from '../events/transcript_text.ts';
+import { spokenIn } from '../events/derived_data.ts';
+import { type ReportedCall, reportedCall } from '../events/reported_call.ts';
 import type {
   Append,
   AttemptRecord,
   CallRecord,
   ClaimedJob,
+  FactDraft,
   Store,
   StoredEvent,
 } from '../store/store.ts';
 import type { Extraction, Extractor } from './extract.ts';
-import { outcomeOf } from './outcome.ts';
+import { modelOutcome, outcomeOf } from './outcome.ts';
 import { suppressionsBy } from './suppression.ts';
 
 /*
@@ -40,7 +42,7 @@ import { suppressionsBy } from './suppression.ts';
  */
 
 export interface CompletionOptions {
-  store: Pick<Store, 'getCall' | 'listCallEvents'>;
+  store: Pick<Store, 'getCall' | 'listCallEvents' | 'listFacts'>;
   /** The recording, waited for a moment where it is just being stored; `null` without one. */
   recordings: RecordingUrls;
   /** `null` without a key for the model. */
@@ -99,11 +101,15 @@ export class CompletionHandler implements JobHandler {
     if (read === 'failed') {
       return { attempt: { ...record(null), error: 'store' }, verdict: { kind: 'retry' } };
     }
-    const { call, events } = read;
+    const { call, events, facts } = read;
     if (call === null || events.some(({ type }) => type === 'call.completed')) {
       return { attempt: record(null), verdict: { kind: 'success' } };
     }
-    const extraction = await this.#extract(job, call, events, signal);
+    // What the platform that ran the call has made of it is not made again.
+    const told = reportedCall(facts);
+    const extraction = told?.extraction
+      ? null
+      : await this.#extract(job, call, { events, facts }, signal);
     const attempt = record(extraction);
     if (extraction?.kind === 'retry') {
       // Ended by the shutdown, not by the model: the next worker asks again.
@@ -115,17 +121,21 @@ export class CompletionHandler implements JobHandler {
         return { attempt, verdict: { kind: 'retry', ...hint } };
       }
     }
-    const detail = completionOf(call, extraction, await this.#recordingOf(call, signal));
+    const recording = told?.recording
+      ? { recording_url: told.recording.url, recording_expires_at: null }
+      : await this.#recordingOf(call, signal);
+    const detail = completionOf(call, extraction, recording, told);
     this.#tell(call, detail, attempt, job.attempt);
     return { attempt, verdict: { kind: 'success', detail: { ...detail } } };
   }
 
-  async #read(
-    callId: string,
-  ): Promise<{ call: CallRecord | null; events: StoredEvent[] } | 'failed'> {
+  async #read(callId: string): Promise<({ call: CallRecord | null } & Heard) | 'failed'> {
     const { store, log } = this.#options;
     try {
-      return { call: await store.getCall(callId), events: await store.listCallEvents(callId) };
+      const call = await store.getCall(callId);
+      const events = await store.listCallEvents(callId);
+      const reported = call !== null && call.providerCallId !== null;
+      return { call, events, facts: reported ? await store.listFacts(callId) : [] };
     } catch (error) {
       log.error({ err: error, call: callId }, 'a call that has ended could not be read');
       return 'failed';
@@ -136,18 +146,18 @@ export class CompletionHandler implements JobHandler {
   async #extract(
     job: ClaimedJob,
     call: CallRecord,
-    events: readonly StoredEvent[],
+    heard: Heard,
     signal: AbortSignal,
   ): Promise<Extraction | null> {
     const { extractor, fieldsOf } = this.#options;
-    if (extractor === null || call.answeredAt === null || !hasSpoken(events)) return null;
+    if (extractor === null || call.answeredAt === null || !hasSpoken(heard)) return null;
     const leftMs = this.#deadlineOf(job) - this.#clock();
     const limitMs = Math.min(ATTEMPT_LIMIT_MS, Math.max(leftMs, LAST_ATTEMPT_MS));
     return await extractor.extract(
       {
         direction: call.direction,
         startedAt: call.answeredAt,
-        transcript: transcriptText(events),
+        transcript: spokenIn(heard),
       },
       fieldsOf(call.agentId),
       AbortSignal.any([signal, AbortSignal.timeout(limitMs)]),
@@ -264,13 +274,14 @@ function completionOf(
   call: CallRecord,
   extraction: Extraction | null,
   recording: CompletionRecording,
+  told: ReportedCall | null,
 ): CompletionDetail {
   const { direction, endReason, answeredBy, contact } = call;
   const extracted = extraction?.kind === 'extracted' ? extraction : null;
   const judged = { direction, answered: call.answeredAt !== null, endReason, answeredBy };
   return {
-    outcome: outcomeOf(judged, extracted?.outcome ?? null),
-    extraction: extracted?.extraction ?? null,
+    outcome: outcomeOf(judged, extracted?.outcome ?? modelOutcome(told?.outcome)),
+    extraction: extracted?.extraction ?? told?.extraction ?? null,
     direction,
     phone: contact.phone,
     ...recording,
@@ -281,8 +292,16 @@ const Utterance = z.object({
   data: z.object({ role: z.literal('caller'), text: z.string().regex(/\S/) }),
 });
 
+/** What there is to read of a call. */
+interface Heard {
+  events: readonly StoredEvent[];
+  /** Of a call that another platform ran. */
+  facts: readonly FactDraft[];
+}
+
 /** Whether the other party said anything: a transcript of the agent alone tells nothing. */
-function hasSpoken(events: readonly StoredEvent[]): boolean {
+function hasSpoken({ events, facts }: Heard): boolean {
+  if (reportedCall(facts)?.otherSpoke) return true;
   return events.some(
     ({ type, body }) =>
       type === 'transcript.final' && Utterance.safeParse(JSON.parse(body)).success,

@@ -20,6 +20,12 @@ export const MODEL_OUTCOMES = {
 
 export type ModelOutcome = keyof typeof MODEL_OUTCOMES;
 
+/** Another platform's word, where it is one that could have come from a model. */
+export function modelOutcome(outcome: Outcome | null | undefined): ModelOutcome | null {
+  const known = outcome != null && Object.hasOwn(MODEL_OUTCOMES, outcome);
+  return known ? (outcome as ModelOutcome) : null;
+}
+
 /*
  * What came of a call
  * ===================

@@ -32,14 +32,16 @@ declare module 'fastify' {
 /** API_KEY's: there is no record of it. */
 const ENVIRONMENT: Caller = { keyId: 'env', scopes: ['admin'] };
 
-/** Answers 401 and 403 before a body is read. */
-export function installAccess(
-  app: ApiApp,
-  { keys, apiKey }: { keys: Pick<ApiKeyStore, 'findApiKey'>; apiKey: string | undefined },
-): void {
+interface Keys {
+  keys: Pick<ApiKeyStore, 'findApiKey'>;
+  apiKey: string | undefined;
+}
+
+/** Tells whose key a request came with; `null` where it is unknown or was revoked. */
+function keyFinder({ keys, apiKey }: Keys): (key: string) => Promise<Caller | null> {
   const environmentHash = apiKey === undefined ? null : Buffer.from(hashApiKey(apiKey));
 
-  const findCaller = async (key: string): Promise<Caller | null> => {
+  return async (key) => {
     const hash = hashApiKey(key);
     if (environmentHash && timingSafeEqual(Buffer.from(hash), environmentHash)) return ENVIRONMENT;
     if (!looksLikeApiKey(key)) return null;
@@ -47,7 +49,27 @@ export function installAccess(
     const record = await keys.findApiKey(hash);
     return record && { keyId: record.id, scopes: record.scopes };
   };
+}
 
+/**
+ * For a route that takes other proofs as well (`signed`): whether the request came with a key that may
+ * use it.
+ */
+export function keyCheck(
+  scope: ApiScope,
+  options: Keys,
+): (headers: IncomingHttpHeaders) => Promise<boolean> {
+  const findCaller = keyFinder(options);
+  return async (headers) => {
+    const key = keyOf(headers);
+    const caller = key === null ? null : await findCaller(key);
+    return caller !== null && mayUse(caller, scope);
+  };
+}
+
+/** Answers 401 and 403 before a body is read. */
+export function installAccess(app: ApiApp, options: Keys): void {
+  const findCaller = keyFinder(options);
   app.decorateRequest('caller', null);
   app.addHook('onRoute', ({ url, config }) => {
     if (!config?.access) throw new Error(`the route ${url} does not say who may use it`);

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { SecretBox } from '../config/secret_box.ts';
 import type { AcceptCall } from '../dialling/call_acceptance.ts';
 import type { EndCall } from '../dialling/call_end.ts';
+import type { Ingest } from '../ingest/ingest.ts';
 import type { Recordings } from '../recording/recordings.ts';
 import type { AnalyticsStore } from '../store/analytics_store.ts';
 import type { ApiKeyStore, EndpointStore, RetentionStore } from '../store/endpoint_store.ts';
@@ -12,7 +13,7 @@ import type { Metrics } from './metrics.ts';
 import type { ReadinessCheck } from './readiness.ts';
 
 /** What the API asks of the store. It never appends: only calls write events. */
-export type ApiStore = Omit<CallStore, 'countLiveCalls' | 'listFacts' | 'callsOfRoom'> &
+export type ApiStore = Omit<CallStore, 'countLiveCalls' | 'callsOfRoom'> &
   DeliveryStore &
   EndpointStore &
   Pick<ApiKeyStore, 'findApiKey'> &
@@ -67,6 +68,8 @@ export interface ApiOptions {
   readiness: readonly ReadinessCheck[];
   /** LiveKit's own webhooks: who reads them, and who is told. */
   livekitWebhooks: { read: WebhookReader; take: (notice: RoomNotice) => void };
+  /** What other platforms tell and ask. */
+  ingest: Ingest;
   metrics: Metrics;
   log: Logger;
   /** API_KEY: the first key, with every scope. */

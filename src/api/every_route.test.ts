@@ -61,10 +61,11 @@ const SCOPES = ['calls:write', 'calls:read', 'webhooks', 'ingest'] as const;
 const error = (code: string) => ({ error: { code, message: expect.any(String) } });
 
 describe('every route', () => {
-  it('is described, and all but probes, what LiveKit signs and signed URLs need a key', async () => {
+  it('is described, and all but probes, what others sign and signed URLs need a key', async () => {
     const api = await testApi();
     const open = routesOf(api).filter(({ scope }) => scope === undefined);
     expect(open.map(({ url }) => url).sort()).toEqual([
+      '/api/calls/webhook',
       '/healthz',
       '/livekit/webhook',
       '/metrics',

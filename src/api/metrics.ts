@@ -14,9 +14,19 @@ export interface Metrics {
     status: number;
     seconds: number;
   }): void;
+  /** A request to the door for other platforms. */
+  ingested(request: { platform: string | null; outcome: string }): void;
   /** The same handler, its attempts counted by outcome. */
   counted(handler: JobHandler): JobHandler;
 }
+
+const PLATFORMS: ReadonlySet<string> = new Set([
+  'retell',
+  'vapi',
+  'bland',
+  'elevenlabs',
+  'generic',
+]);
 
 export function createMetrics(sources: {
   store: Pick<DeliveryStore, 'deliveryBacklog'>;
@@ -38,6 +48,12 @@ export function createMetrics(sources: {
     name: 'callwire_delivery_attempts_total',
     help: 'Attempts to deliver, by kind (webhook, crm_write, end_hook, recording, completion) and outcome (success, retry, final, hold).',
     labelNames: ['kind', 'outcome'],
+    registers,
+  });
+  const ingested = new Counter({
+    name: 'callwire_ingest_requests_total',
+    help: 'Webhooks of other platforms, by platform and outcome (report, question, unauthorized, invalid, failed).',
+    labelNames: ['platform', 'outcome'],
     registers,
   });
   new Gauge({
@@ -70,6 +86,12 @@ export function createMetrics(sources: {
     contentType: registry.contentType,
     requestAnswered: ({ method, route, status, seconds }) =>
       requests.observe({ method, route, status }, seconds),
+    ingested: ({ platform, outcome }) =>
+      // A name that the sender chooses would make a series of its own.
+      ingested.inc({
+        platform: PLATFORMS.has(platform ?? '') ? (platform ?? '') : 'other',
+        outcome,
+      }),
     counted: (handler) => ({
       kind: handler.kind,
       ...(handler.schedule && { schedule: handler.schedule }),

@@ -8,9 +8,11 @@ export async function readCall(
   { store, recordings }: Pick<ApiOptions, 'store' | 'recordings'>,
   call: CallRecord,
 ): Promise<z.infer<typeof ShownCall>> {
-  const [events, recording] = await Promise.all([
+  const reported = call.providerCallId !== null;
+  const [events, recording, facts] = await Promise.all([
     store.listCallEvents(call.id),
     recordings.links.of(call.id),
+    reported ? store.listFacts(call.id) : [],
   ]);
-  return shownCall(call, events, recording);
+  return shownCall(call, { events, facts, recording });
 }

@@ -27,6 +27,7 @@ import { contactRoutes } from './routes/contacts.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { documentationRoutes } from './routes/documentation.ts';
 import { eventRoutes } from './routes/events.ts';
+import { ingestRoutes } from './routes/ingest.ts';
 import { livekitWebhookRoutes } from './routes/livekit_webhook.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { recordingRoutes } from './routes/recordings.ts';
@@ -122,6 +123,10 @@ export async function buildApi(options: ApiOptions): Promise<ApiApp> {
   );
   await app.register((hooks, _, done) => {
     livekitWebhookRoutes(hooks, options);
+    done();
+  });
+  await app.register((ingest, _, done) => {
+    ingestRoutes(ingest, options);
     done();
   });
   operationRoutes(app, options);

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { answeredBy, durationSeconds } from '../events/derived_data.ts';
+import { type ReportedCall, reportedCall } from '../events/reported_call.ts';
 import { transcriptText } from '../events/transcript_text.ts';
 import { ANSWERED_BY, CostField, END_REASONS, OUTCOMES } from '../events/vocabulary.ts';
-import type { CallRecord, StoredEvent } from '../store/store.ts';
+import type { CallRecord, FactDraft, StoredEvent } from '../store/store.ts';
 import { isoTime, Time } from './wire.ts';
 
 export const ShownCall = z
@@ -13,6 +14,10 @@ export const ShownCall = z
     from: z.string().nullable().describe('E.164; `null` for an anonymous caller.'),
     to: z.string(),
     agentId: z.string(),
+    provider: z
+      .string()
+      .describe('`callwire`, or the platform that ran the call (docs/ingest.md).'),
+    providerCallId: z.string().nullable().describe('Its id there; `null` for our own.'),
     outcome: z.enum(OUTCOMES).nullable().describe('`null` until `call.completed`.'),
     endReason: z.enum(END_REASONS).nullable(),
     answeredBy: z
@@ -29,7 +34,9 @@ export const ShownCall = z
       .string()
       .nullable()
       .describe('Fresh at every read; `null` where there is no recording, or not yet.'),
-    recordingExpiresAt: Time.nullable().describe('15 minutes from now.'),
+    recordingExpiresAt: Time.nullable().describe(
+      '15 minutes from now; `null` where another platform keeps it.',
+    ),
     costBreakdown: z
       .object({
         model: z.number(),
@@ -62,9 +69,18 @@ export const ShownCall = z
 /** A call as the API shows it: its row, and what its events add. */
 export function shownCall(
   call: CallRecord,
-  events: readonly StoredEvent[],
-  recording: { url: string; expiresAt: number } | null,
+  {
+    events,
+    facts = [],
+    recording,
+  }: {
+    events: readonly StoredEvent[];
+    /** Of a call that another platform ran. */
+    facts?: readonly FactDraft[];
+    recording: { url: string; expiresAt: number } | null;
+  },
 ): z.infer<typeof ShownCall> {
+  const told = call.providerCallId === null ? null : reportedCall(facts);
   const spoken = events.filter(({ type }) => type === 'transcript.final').filter(isUtterance);
   const completed = dataOf(events.findLast(({ type }) => type === 'call.completed'));
   const { data: { outcome = null, extraction = null } = {} } = Completed.safeParse(completed);
@@ -76,19 +92,23 @@ export function shownCall(
     from: call.from,
     to: call.to,
     agentId: call.agentId,
+    provider: call.provider,
+    providerCallId: call.providerCallId,
     outcome,
     endReason: EndReason.safeParse(call.endReason).data ?? null,
     answeredBy: answeredBy(call),
     durationSeconds: durationSeconds(call),
-    transcript: transcriptText(spoken),
-    transcriptItems: spoken.map((event) => ({
-      ...Utterance.parse(dataOf(event)),
-      timestamp: isoTime(event.time),
-    })),
-    extraction,
-    recordingUrl: recording?.url ?? null,
+    transcript: told?.transcript ?? transcriptText(spoken),
+    transcriptItems: told
+      ? toldItems(told)
+      : spoken.map((event) => ({
+          ...Utterance.parse(dataOf(event)),
+          timestamp: isoTime(event.time),
+        })),
+    extraction: extraction ?? told?.extraction ?? null,
+    recordingUrl: recording?.url ?? told?.recording?.url ?? null,
     recordingExpiresAt: isoTime(recording?.expiresAt ?? null),
-    costBreakdown: costBreakdown(ended),
+    costBreakdown: costBreakdown(told?.cost ? { cost: told.cost } : ended),
     contact: call.contact,
     metadata: call.metadata,
     gate: call.outbound?.gate ?? null,
@@ -97,6 +117,17 @@ export function shownCall(
     answeredAt: isoTime(call.answeredAt),
     endedAt: isoTime(call.endedAt),
   };
+}
+
+/** What nobody is said to have said is in the transcript alone. */
+function toldItems({
+  said,
+  answeredAt,
+  createdAt,
+}: ReportedCall): z.infer<typeof ShownCall>['transcriptItems'] {
+  return said.flatMap(({ role, text, at }) =>
+    role === null ? [] : [{ role, text, timestamp: isoTime(at ?? answeredAt ?? createdAt) }],
+  );
 }
 
 /** As `call.ended` has it, in the API's words. */

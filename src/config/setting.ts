@@ -23,6 +23,7 @@ export const SETTING_GROUPS = [
   'CRM',
   'Webhooks',
   'HTTP API',
+  'Other platforms',
   'Agents and calls',
   'Outbound calls',
   'SIP trunk',

@@ -2,6 +2,7 @@ import type { Setting } from './setting.ts';
 import { API_SETTINGS } from './settings_by_group/api.ts';
 import { CALL_SETTINGS } from './settings_by_group/calls.ts';
 import { CONNECTION_SETTINGS } from './settings_by_group/connections.ts';
+import { INGEST_SETTINGS } from './settings_by_group/ingest.ts';
 import { MACHINE_SETTINGS } from './settings_by_group/machine.ts';
 import { SIP_SETTINGS } from './settings_by_group/sip.ts';
 
@@ -12,6 +13,7 @@ import { SIP_SETTINGS } from './settings_by_group/sip.ts';
 export const SETTINGS = {
   ...CONNECTION_SETTINGS,
   ...API_SETTINGS,
+  ...INGEST_SETTINGS,
   ...CALL_SETTINGS,
   ...SIP_SETTINGS,
   ...MACHINE_SETTINGS,

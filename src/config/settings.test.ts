@@ -99,6 +99,16 @@ test('nothing has to be set', () => {
       publicApi: true,
       metricsOpen: false,
     },
+    ingest: {
+      secrets: {
+        retell: undefined,
+        vapi: undefined,
+        bland: undefined,
+        elevenlabs: undefined,
+        generic: undefined,
+      },
+      staleAfterMs: 6 * 3_600_000,
+    },
     encryption: { key: undefined, previous: [] },
     logLevel: 'info',
   });

@@ -109,6 +109,13 @@ export interface Settings {
     publicApi: boolean;
     metricsOpen: boolean;
   };
+  /** What other platforms report of their calls. */
+  ingest: {
+    /** What each signs with; `generic` signs the shape that belongs to none. */
+    secrets: Record<'retell' | 'vapi' | 'bland' | 'elevenlabs' | 'generic', string | undefined>;
+    /** A call of which nothing is heard for so long is closed. */
+    staleAfterMs: number;
+  };
   /** As configured; `encryptionKeys` makes what is missing. */
   encryption: { key: Buffer | undefined; previous: Buffer[] };
   logLevel: LogLevel;
@@ -215,6 +222,16 @@ export function loadSettings({
       readsPerMinute: values.RATE_LIMIT_READS,
       publicApi: values.PUBLIC_API,
       metricsOpen: values.METRICS_OPEN,
+    },
+    ingest: {
+      secrets: {
+        retell: values.RETELL_API_KEY,
+        vapi: values.VAPI_SERVER_SECRET,
+        bland: values.BLAND_WEBHOOK_SECRET,
+        elevenlabs: values.ELEVENLABS_WEBHOOK_SECRET,
+        generic: values.INGEST_SECRET,
+      },
+      staleAfterMs: values.INGEST_STALE_AFTER,
     },
     encryption: { key: values.ENCRYPTION_KEY, previous: values.ENCRYPTION_KEY_PREVIOUS },
     logLevel: values.LOG_LEVEL,

@@ -24,6 +24,9 @@ const END_LEASE_MS = 30_000;
  */
 export function createCallEnd({ store, commit, deleteRoom, clock = Date.now }: CallEndOptions) {
   return async function end(callId: string, signal: AbortSignal): Promise<CallRecord | null> {
+    const known = await store.getCall(callId);
+    // Another platform's: it is not ours to end.
+    if (known && known.providerCallId !== null) return known;
     const turn = await store.takeForDialling(callId, END_LEASE_MS);
     if (turn.status === 'unknown') return null;
     if (turn.status === 'taken') {

@@ -44,7 +44,10 @@ const recording = {
     .string()
     .nullable()
     .describe('Where the recording is; `null` where there is none by now.'),
-  recording_expires_at: z.string().nullable().describe('Until when the URL works, ISO 8601.'),
+  recording_expires_at: z
+    .string()
+    .nullable()
+    .describe('Until when the URL works, ISO 8601; `null` where that is not known.'),
 };
 
 /** Every type of event there is. A type is never reused for another meaning. */
@@ -278,7 +281,10 @@ export const EVENTS = {
     status: 'emitted',
     data: z.object({
       recording_url: z.string().describe('Where the recording is; the API has a fresh URL.'),
-      recording_expires_at: z.string().describe('Until when this URL works, ISO 8601.'),
+      recording_expires_at: z
+        .string()
+        .nullable()
+        .describe('Until when this URL works, ISO 8601; `null` where another platform keeps it.'),
       duration_seconds: z.number().nonnegative().describe('Length of the recording.'),
     }),
     derived: [],

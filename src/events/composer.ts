@@ -8,6 +8,7 @@ import { endHookJob } from './end_hook_job.ts';
 import { composeEvent, redactedBody } from './envelope.ts';
 import { followUpJob } from './follow_up_job.ts';
 import { recordingJob } from './recording_job.ts';
+import { completionAfterReports, followReports } from './reported_events.ts';
 
 /** Whether `*` and the default endpoint take a type; transcripts have to be named. */
 export function isForEverybody(type: string): boolean {
@@ -51,6 +52,8 @@ export function createEventComposer(options: ComposerOptions = {}): EventCompose
 
     redact: redactedBody,
 
+    follow: followReports,
+
     jobsFor({ draft, call, history }) {
       if (draft.type === 'call.completed') {
         return followed.has(call.agentId) ? [followUpJob(call)] : [];
@@ -61,7 +64,11 @@ export function createEventComposer(options: ComposerOptions = {}): EventCompose
         recordingJob(call, history),
         endHookJob(call, history, draft.id),
       ];
-      return [...jobs.filter((job) => job !== null), completionJob(call)];
+      const completion =
+        call.providerCallId === null
+          ? completionJob(call)
+          : completionAfterReports(call, history.facts);
+      return [...jobs.filter((job) => job !== null), completion];
     },
   };
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { callCost } from '../cost/call_cost.ts';
 import type { PriceTable } from '../cost/price_table.ts';
-import type { ComposeInput } from '../store/event_composer.ts';
+import type { CallHistory, ComposeInput } from '../store/event_composer.ts';
 import type { CallRecord } from '../store/store.ts';
 import type { EventData, EventType } from './catalogue.ts';
+import { reportedCall } from './reported_call.ts';
 import { transcriptText } from './transcript_text.ts';
 import { ANSWERED_BY, type AnsweredBy } from './vocabulary.ts';
 
@@ -37,11 +38,11 @@ const DERIVATIONS: Derivations = {
           context: call.context,
           context_ms: call.contextMs,
           ...contactOf(call),
-          transcript: transcriptText(history.events),
-          cost: costOf(call, prices),
+          transcript: spokenIn(history),
+          cost: reportedCall(history.facts)?.cost ?? costOf(call, prices),
         },
   'call.completed': ({ call, history }) => ({
-    transcript: transcriptText(history.events),
+    transcript: spokenIn(history),
     ...contactOf(call),
     consent_record_id: call?.outbound?.consentRecordId ?? null,
     answered_by: answeredBy(call),
@@ -69,9 +70,16 @@ function talkedSeconds({ answeredAt, endedAt }: CallRecord): number {
 }
 
 function costOf(call: CallRecord, prices: PriceTable): EventData['call.ended']['cost'] {
+  // What another platform's call costs, it alone knows.
+  if (call.providerCallId !== null) return null;
   const { direction, answeredAt, usage } = call;
   const durationInSeconds = talkedSeconds(call);
   return callCost({ direction, answered: answeredAt !== null, durationInSeconds, usage }, prices);
+}
+
+/** What was said in a call: our own, or one that another platform has told of. */
+export function spokenIn({ events, facts }: Pick<CallHistory, 'events' | 'facts'>): string {
+  return reportedCall(facts)?.transcript ?? transcriptText(events);
 }
 
 function contactOf(call: CallRecord | null): { contact?: CallRecord['contact'] } {

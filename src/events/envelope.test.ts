@@ -32,6 +32,8 @@ const CALL: CallRecord = {
   outcome: null,
   costMicrousd: null,
   answeredBy: null,
+  provider: 'callwire',
+  providerCallId: null,
 };
 
 function input(type: string, data: Record<string, unknown>, rest: Partial<ComposeInput> = {}) {

@@ -39,4 +39,6 @@ export const EXAMPLE_CALL = {
   outcome: null,
   costMicrousd: null,
   answeredBy: null,
+  provider: 'callwire',
+  providerCallId: null,
 } satisfies CallRecord;

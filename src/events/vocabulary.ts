@@ -104,8 +104,14 @@ export const CommonData = z.object({
   from: z.string().nullable().describe('E.164; `null` for an anonymous caller.'),
   to: z.string().describe('E.164.'),
   agent_id: z.string().describe("The agent profile: its file's name."),
-  provider: z.literal('callwire').describe('Always `callwire`.'),
-  room: z.string().describe('The LiveKit room.'),
+  provider: z
+    .string()
+    .describe('`callwire`, or the platform that ran the call (docs/ingest.md): `retell`, `vapi` …'),
+  provider_call_id: z
+    .string()
+    .optional()
+    .describe('What that platform calls the call; not there for our own.'),
+  room: z.string().describe('The LiveKit room; empty for a call that another platform ran.'),
   contact_id: z.string().nullable().describe('The contact in the CRM, where known.'),
   metadata: z
     .record(z.string(), z.unknown())

@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely';
+import { type Selectable, sql, type Transaction } from 'kysely';
 import { newId } from '../ids.ts';
 import { refusalOf, refused } from './append_refusal.ts';
 import {
@@ -7,7 +7,7 @@ import {
   deriveFromFact,
   openedCall,
 } from './call_derivation.ts';
-import { callFromRow, callToRow, derivedColumns } from './call_row.ts';
+import { callFromRow, callToRow, derivedColumns, reportedColumns } from './call_row.ts';
 import { countCall } from './contact_calls.ts';
 import type { DefaultEndpoint } from './default_endpoint.ts';
 import type { CallHistory, EventComposer } from './event_composer.ts';
@@ -17,7 +17,8 @@ import { insertJob, type NewJob } from './new_jobs.ts';
 import { refusalOfAcceptance, refusalOfDialling, rememberIdempotency } from './outbound_calls.ts';
 import type { CallAcceptance } from './outbound_store.ts';
 import { insertRecording } from './recordings.ts';
-import type { Tables } from './schema.ts';
+import { reportedCalls, reportedKey, reportFacts, storedEventIds } from './reported_calls.ts';
+import type { CallTable, Tables } from './schema.ts';
 import { slices } from './slices.ts';
 import type { Append, AppendResult, CallRecord, EventDraft, FactDraft, JobDraft } from './store.ts';
 import { importSuppressions } from './suppressions.ts';
@@ -65,6 +66,8 @@ class BatchWriter {
   readonly #eventIds = new Set<string>();
   /** Calls whose persons were deleted: what still comes of them is stored without. */
   readonly #redacted = new Set<string>();
+  /** Calls of other platforms, by what those call them. */
+  readonly #reported = new Map<string, string>();
   readonly #fanOut: FanOut;
   /** Added to `#eventIds` by the entry that is being written. */
   #entryEventIds: string[] = [];
@@ -77,7 +80,9 @@ class BatchWriter {
   }
 
   async read(batch: readonly Append[]): Promise<void> {
-    const callIds = [...new Set(batch.flatMap((entry) => entry.callId ?? []))].sort();
+    // Of a call that is reported the id is new, or not the one that it has here.
+    const named = batch.filter(({ open }) => !open?.reportedBy);
+    const callIds = [...new Set(named.flatMap((entry) => entry.callId ?? []))].sort();
     for (const ids of slices(callIds)) {
       const rows = await this.#trx
         .selectFrom('calls')
@@ -86,10 +91,10 @@ class BatchWriter {
         .orderBy('id')
         .execute();
       for (const row of rows) {
-        this.#calls.set(row.id, callFromRow(row));
-        if (row.redacted_at !== null) this.#redacted.add(row.id);
+        this.#know(row);
       }
     }
+    for (const row of await reportedCalls(this.#trx, batch)) this.#know(row);
     const eventIds = batch.flatMap((entry) => entry.events?.map((event) => event.id) ?? []);
     for (const ids of slices(eventIds)) {
       const rows = await this.#trx
@@ -101,7 +106,8 @@ class BatchWriter {
     }
   }
 
-  async append(entry: Append): Promise<AppendResult> {
+  async append(given: Append): Promise<AppendResult> {
+    const entry = this.#ofItsCall(given);
     const before = entry.callId === null ? undefined : this.#calls.get(entry.callId);
     if (isFenced(entry, before)) return { status: 'fenced' };
     this.#entryEventIds = [];
@@ -112,15 +118,39 @@ class BatchWriter {
       this.#forget(entry, before);
     }
     await sql`release entry`.execute(this.#trx);
-    return result;
+    const callId = entry.open?.reportedBy && entry.callId;
+    return result.status === 'appended' && callId ? { ...result, callId } : result;
   }
 
   async writeCalls(): Promise<void> {
     for (const id of this.#changed) {
       const call = this.#calls.get(id);
       if (call === undefined) continue;
-      await this.#trx.updateTable('calls').set(derivedColumns(call)).where('id', '=', id).execute();
+      await this.#trx
+        .updateTable('calls')
+        .set({
+          ...derivedColumns(call),
+          ...(call.providerCallId !== null && reportedColumns(call)),
+        })
+        .where('id', '=', id)
+        .execute();
     }
+  }
+
+  #know(row: Selectable<CallTable>): void {
+    const call = callFromRow(row);
+    this.#calls.set(call.id, call);
+    if (row.redacted_at !== null) this.#redacted.add(call.id);
+    if (call.providerCallId === null) return;
+    const { provider, providerCallId: callId } = call;
+    this.#reported.set(reportedKey({ provider, callId }), call.id);
+  }
+
+  /** What is reported of a call that is known goes to it, under its id. */
+  #ofItsCall(entry: Append): Append {
+    const { reportedBy } = entry.open ?? {};
+    const known = reportedBy && this.#reported.get(reportedKey(reportedBy));
+    return known === undefined ? entry : { ...entry, callId: known };
   }
 
   async #write(entry: Append, before: CallRecord | undefined): Promise<AppendResult> {
@@ -135,9 +165,15 @@ class BatchWriter {
       if (refusal !== null) return refusal;
     }
     const redacted = entry.callId !== null && this.#redacted.has(entry.callId);
+    let reported = false;
     for (const fact of redacted ? [] : (entry.facts ?? [])) {
       if (entry.callId === null) return refused('APPEND_INVALID', 'A fact belongs to a call.');
-      await this.#appendFact(entry.callId, fact);
+      const isNew = await this.#appendFact(entry.callId, fact);
+      reported ||= isNew && fact.kind === 'report';
+    }
+    if (reported) {
+      const result = await this.#follow(entry);
+      if (result.status !== 'appended') return result;
     }
     for (const draft of entry.events ?? []) {
       const result = await this.#appendEvent(entry, { ...draft, time: Math.round(draft.time) });
@@ -172,10 +208,33 @@ class BatchWriter {
     await this.#trx.insertInto('calls').values(callToRow(call)).execute();
     if (accept) await rememberIdempotency(this.#trx, call.id, accept, this.#now);
     this.#calls.set(call.id, call);
+    if (opening.reportedBy) this.#reported.set(reportedKey(opening.reportedBy), call.id);
     return null;
   }
 
-  async #appendFact(callId: string, fact: FactDraft): Promise<void> {
+  /**
+   * What a platform has told is followed here, where nobody else can tell more at the same time: so it
+   * comes to the same in whichever order it is told.
+   */
+  async #follow(entry: Append): Promise<AppendResult> {
+    const { id } = this.#callOf(entry) as CallRecord;
+    const { composer } = this.#options;
+    const facts = await reportFacts(this.#trx, id);
+    const { call, events, jobs } = composer.follow({ call: this.#call(id), facts });
+    this.#update(call);
+    const ids = call.sequence === 0 ? [] : events.map((event) => event.id);
+    const stored = await storedEventIds(this.#trx, ids);
+    for (const draft of events) {
+      if (stored.has(draft.id)) continue;
+      const result = await this.#appendEvent(entry, { ...draft, time: Math.round(draft.time) });
+      if (result.status !== 'appended') return result;
+    }
+    for (const job of jobs) await this.#addJob(job, id);
+    return APPENDED;
+  }
+
+  /** Whether it is new. */
+  async #appendFact(callId: string, fact: FactDraft): Promise<boolean> {
     const { numInsertedOrUpdatedRows } = await this.#trx
       .insertInto('facts')
       .values({
@@ -188,8 +247,9 @@ class BatchWriter {
       .onConflict((conflict) => conflict.column('id').doNothing())
       .executeTakeFirst();
     // A repeat is not derived again: it may be older than what the row holds by now.
-    if (numInsertedOrUpdatedRows === 0n) return;
+    if (numInsertedOrUpdatedRows === 0n) return false;
     this.#update(deriveFromFact(this.#call(callId), fact));
+    return true;
   }
 
   async #appendEvent(entry: Append, draft: EventDraft): Promise<AppendResult> {
@@ -310,8 +370,10 @@ class BatchWriter {
   #forget(entry: Append, before: CallRecord | undefined): void {
     for (const id of this.#entryEventIds) this.#eventIds.delete(id);
     if (entry.callId !== null) {
-      if (before === undefined) this.#calls.delete(entry.callId);
-      else this.#calls.set(entry.callId, before);
+      if (before === undefined) {
+        this.#calls.delete(entry.callId);
+        if (entry.open?.reportedBy) this.#reported.delete(reportedKey(entry.open.reportedBy));
+      } else this.#calls.set(entry.callId, before);
     }
   }
 }

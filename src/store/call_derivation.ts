@@ -86,7 +86,8 @@ export function openedCall(
   opening: CallOpening,
   { leaseUntil, apiKeyId = null }: { leaseUntil: number; apiKeyId?: string | null },
 ): CallRecord {
-  const { id, direction, from, to, agentId, room, metadata, time } = Opening.parse(opening);
+  const { id, direction, from, to, agentId, room, metadata, time, reportedBy } =
+    Opening.parse(opening);
   const outbound = direction === 'outbound' ? (opening.outbound ?? NOTHING_SAID) : null;
   return {
     id,
@@ -114,8 +115,13 @@ export function openedCall(
     outcome: null,
     costMicrousd: null,
     answeredBy: null,
+    provider: reportedBy?.provider ?? OWN_PROVIDER,
+    providerCallId: reportedBy?.callId ?? null,
   };
 }
+
+/** Of calls that this installation ran itself. */
+export const OWN_PROVIDER = 'callwire';
 
 const NOTHING_SAID: OutboundDetails = {
   variables: {},
@@ -141,6 +147,7 @@ const Opening = z.object({
       message: `metadata is larger than ${MAX_METADATA_BYTES} bytes`,
     }),
   time: z.number(),
+  reportedBy: z.object({ provider: Short, callId: Short }).optional(),
 });
 
 /** As large as what the API may attach, beside that. */

@@ -10,6 +10,8 @@ export interface CallOpening {
   metadata: Record<string, unknown>;
   /** Milliseconds: when the call was first seen. */
   time: number;
+  /** Of a call that another platform ran: see `Append.open`. */
+  reportedBy?: { provider: string; callId: string };
   /** Of an outbound call only: what the API was asked with, and what the gate said to it. */
   outbound?: OutboundDetails;
 }
@@ -46,6 +48,7 @@ export interface CallRecord {
   sequence: number;
   transcriptSequence: number;
   lease: number;
+  /** Of a call that another platform runs: until when that may be silent. */
   leaseUntil: number;
   createdAt: number;
   answeredAt: number | null;
@@ -62,4 +65,8 @@ export interface CallRecord {
   costMicrousd: number | null;
   /** Who picked up an outbound call, one of the catalogue's words; `null` while nobody knows. */
   answeredBy: string | null;
+  /** `callwire`, or the platform that ran the call and told us (`retell`, `vapi`, …). */
+  provider: string;
+  /** Its id there; `null` for our own. */
+  providerCallId: string | null;
 }

@@ -15,7 +15,7 @@ export function callFromRow(row: Selectable<CallTable>): CallRecord {
     contact: {
       id: row.contact_id,
       name: row.contact_name,
-      phone: row.direction === 'inbound' ? row.from_number : row.to_number,
+      phone: otherParty(row),
     },
     context: row.context,
     contextMs: row.context_ms,
@@ -33,7 +33,16 @@ export function callFromRow(row: Selectable<CallTable>): CallRecord {
     outcome: row.outcome,
     costMicrousd: row.cost_microusd,
     answeredBy: row.answered_by,
+    provider: row.provider,
+    providerCallId: row.provider_call_id,
   };
+}
+
+/** Platforms also run calls in a browser, and call their two ends what they like: that is no number. */
+function otherParty(row: Selectable<CallTable>): string | null {
+  const phone = row.direction === 'inbound' ? row.from_number : row.to_number;
+  if (row.provider_call_id === null) return phone;
+  return phone?.startsWith('+') ? phone : null;
 }
 
 function outboundFromRow(row: Selectable<CallTable>): OutboundDetails {
@@ -67,7 +76,23 @@ export function callToRow(call: CallRecord): Insertable<CallTable> {
     consent_record_id: call.outbound?.consentRecordId ?? null,
     follows_call_id: call.outbound?.followsCallId ?? null,
     made_by_rule: call.outbound?.madeByRule ? 1 : null,
+    provider: call.provider,
+    provider_call_id: call.providerCallId,
     ...derivedColumns(call),
+  };
+}
+
+/** What else changes where the call is reported by others, who may tell its beginning last. */
+export function reportedColumns(call: CallRecord) {
+  return {
+    direction: call.direction,
+    from_number: call.from,
+    to_number: call.to,
+    agent_id: call.agentId,
+    metadata: JSON.stringify(call.metadata),
+    created_at: call.createdAt,
+    // Nobody holds it: until then its platform may be silent.
+    lease_until: call.leaseUntil,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import { idFloor } from '../ids.ts';
+import { OWN_PROVIDER } from './call_derivation.ts';
 import { callFromRow } from './call_row.ts';
 import type { Tables } from './schema.ts';
 import type { CallRecord } from './store.ts';
@@ -43,6 +44,7 @@ export async function countLiveCalls(db: Kysely<Tables>, from: string | null): P
     .select((columns) => columns.fn.countAll<number>().as('count'))
     .where('from_number', '=', from)
     .where('state', '<>', 'ended')
+    .where('provider', '=', OWN_PROVIDER)
     .executeTakeFirstOrThrow();
   return count;
 }

@@ -13,8 +13,19 @@ export interface EventComposer {
   audienceOf(draft: EventDraft): Audience;
   /** The body in place of one whose call was redacted: its envelope, and nothing of persons. */
   redact(event: Omit<StoredEvent, 'position' | 'body'>): string;
+  /**
+   * What follows from all that a platform has told of a call so far: its row, and the events that are
+   * due by now, in their order. Those that are stored already are left out by their ids.
+   */
+  follow(input: { call: CallRecord; facts: readonly FactDraft[] }): Followed;
   /** Jobs that the event brings with it, made in its transaction; their ids make them idempotent. */
   jobsFor(input: { draft: EventDraft; call: CallRecord; history: CallHistory }): JobDraft[];
+}
+
+export interface Followed {
+  call: CallRecord;
+  events: readonly EventDraft[];
+  jobs: readonly JobDraft[];
 }
 
 export interface EventKind {

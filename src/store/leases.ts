@@ -14,10 +14,12 @@ import type { CallRecord, HeldLease } from './store.ts';
  */
 
 /**
- * An outbound call that still waits is held by nobody: see `outbound_store.ts`. Written into the
- * statements, for with bound states SQLite could not use `calls_held_by_lease`.
+ * An outbound call that still waits is held by nobody: see `outbound_store.ts`. Nor is one that
+ * another platform runs. Written into the statements, for with bound states SQLite could not use
+ * `calls_held_by_lease`.
  */
-export const IS_HELD = sql<boolean>`state in ('dialing', 'ringing', 'active')`;
+export const IS_HELD = sql<boolean>`state in ('dialing', 'ringing', 'active')
+  and provider = 'callwire'`;
 
 /**
  * A call without a row is not lost: its opening is still on the way. A lease beyond `until` was given
@@ -70,6 +72,23 @@ export async function abandonedCalls(
     .limit(limit)
     .execute();
   return rows.map(callFromRow);
+}
+
+/** Calls of other platforms that have been silent for too long, the longest first. */
+export async function silentCalls(
+  db: Kysely<Tables>,
+  now: number,
+  limit: number,
+): Promise<string[]> {
+  const rows = await db
+    .selectFrom('calls')
+    .select('id')
+    .where(sql<boolean>`state in ('dialing', 'ringing', 'active') and provider <> 'callwire'`)
+    .where('lease_until', '<=', now)
+    .orderBy('lease_until')
+    .limit(limit)
+    .execute();
+  return rows.map(({ id }) => id);
 }
 
 export async function takeOver(

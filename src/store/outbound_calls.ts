@@ -154,12 +154,17 @@ export async function recordGate(
     .execute();
 }
 
+/*
+ * The gate counts what we dialled: calls that another platform reports have its own rules behind them,
+ * and their cost is on its bill.
+ */
+
 /** A call that the gate blocked never rang, so it is none of the number's calls. */
 async function callsToNumber(db: Kysely<Tables>, to: string, since: number): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*) as count from calls
       where direction = 'outbound' and to_number = ${to} and created_at >= ${since}
-        and end_reason is not 'blocked'
+        and end_reason is not 'blocked' and provider = 'callwire'
   `.execute(db);
   return rows[0]?.count ?? 0;
 }
@@ -168,7 +173,7 @@ async function callsToNumber(db: Kysely<Tables>, to: string, since: number): Pro
 async function dialledToNumber(db: Kysely<Tables>, to: string, since: number): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*) as count from calls
-      where direction = 'outbound' and to_number = ${to} and exists (
+      where direction = 'outbound' and to_number = ${to} and provider = 'callwire' and exists (
         select 1 from events
           where call_id = calls.id and type = 'call.started' and time >= ${since}
       )
@@ -187,7 +192,7 @@ async function callsByKey(db: Kysely<Tables>, apiKeyId: string, since: number): 
 async function spentMicrousd(db: Kysely<Tables>, since: number): Promise<number> {
   const { rows } = await sql<{ spent: number | null }>`
     select sum(cost_microusd) as spent from calls
-      where cost_microusd is not null and ended_at >= ${since}
+      where cost_microusd is not null and ended_at >= ${since} and provider = 'callwire'
   `.execute(db);
   return rows[0]?.spent ?? 0;
 }

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely';
+import { idFloor } from '../ids.ts';
 import type { Pruned, PruneQuery } from './endpoint_store.ts';
 import { deleteRecordingSoon } from './recordings.ts';
 import type { Tables } from './schema.ts';
@@ -42,6 +43,7 @@ export async function prune(trx: Transaction<Tables>, query: PruneQuery): Promis
   return { removed, kept, next: last ? { time: last.time, id: last.id } : null };
 }
 
+/** Of a call that was told of long after its end, the days count from then: its id is as old. */
 function oldCalls({ before, after }: PruneQuery): RawBuilder<Old> {
   return sql<Old>`
     select id, ended_at as time, exists (
@@ -52,6 +54,7 @@ function oldCalls({ before, after }: PruneQuery): RawBuilder<Old> {
       ) as recorded
       from calls
       where ended_at < ${before} and ${isBehind(sql`(ended_at, id)`, after)}
+        and (provider_call_id is null or id < ${idFloor('call', before)})
       order by ended_at, id limit ${EXAMINED_AT_A_TIME}
   `;
 }

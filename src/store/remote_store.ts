@@ -10,6 +10,7 @@ const METHODS: Record<StoreMethod, true> = {
   renewLeases: true,
   expireLeases: true,
   abandonedCalls: true,
+  silentCalls: true,
   takeOver: true,
   getCall: true,
   listCalls: true,

@@ -42,9 +42,12 @@ CREATE TABLE calls (
   ended_at integer,
   end_reason text,
   usage text
-  , redacted_at integer, variables text, api_key_id text, scheduled_for integer, gate text, consent_record_id text, follows_call_id text, outcome text, cost_microusd integer, made_by_rule integer, answered_by text) strict;
+  , redacted_at integer, variables text, api_key_id text, scheduled_for integer, gate text, consent_record_id text, follows_call_id text, outcome text, cost_microusd integer, made_by_rule integer, answered_by text, provider text not null default 'callwire', provider_call_id text) strict;
 
 CREATE INDEX calls_by_key on calls (api_key_id, created_at) where api_key_id is not null;
+
+CREATE UNIQUE INDEX calls_by_provider on calls (provider, provider_call_id)
+  where provider_call_id is not null;
 
 CREATE INDEX calls_completed
       on calls (created_at, direction, agent_id, outcome, answered_at, ended_at, cost_microusd)

@@ -64,6 +64,10 @@ export interface CallTable {
   /** Millionths of a US dollar. */
   cost_microusd: number | null;
   answered_by: string | null;
+  /** `callwire`, or the platform that ran the call and told us. */
+  provider: Generated<string>;
+  /** Its id there; `null` for our own. */
+  provider_call_id: string | null;
 }
 
 export interface EventTable {

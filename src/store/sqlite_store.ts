@@ -25,7 +25,7 @@ import * as endpoints from './endpoints.ts';
 import type { EventComposer } from './event_composer.ts';
 import { eventsAfter, lastPosition, listCallEvents, listFacts } from './event_log.ts';
 import { listAttempts } from './jobs.ts';
-import { abandonedCalls, expireLeases, renewLeases, takeOver } from './leases.ts';
+import { abandonedCalls, expireLeases, renewLeases, silentCalls, takeOver } from './leases.ts';
 import { migrate } from './migrations/index.ts';
 import * as outbound from './outbound_calls.ts';
 import { prune } from './pruning.ts';
@@ -134,6 +134,9 @@ class SqliteStore implements Store {
 
   abandonedCalls: Store['abandonedCalls'] = (limit) =>
     this.#read((db) => abandonedCalls(db, this.#now(), limit));
+
+  silentCalls: Store['silentCalls'] = (limit) =>
+    this.#read((db) => silentCalls(db, this.#now(), limit));
 
   takeOver: Store['takeOver'] = (callId, leaseMs) =>
     this.#transaction((trx) => takeOver(trx, callId, this.#now(), leaseMs));

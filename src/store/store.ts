@@ -63,6 +63,11 @@ export interface LedgerStore {
   /** Calls that have not ended and whose lease has run out. */
   abandonedCalls(limit: number): Promise<CallRecord[]>;
   /**
+   * Calls that other platforms run and have said nothing more of: their `leaseUntil` has come, which each
+   * report moves.
+   */
+  silentCalls(limit: number): Promise<string[]>;
+  /**
    * Takes an abandoned call over: the next lease number, held for `leaseMs`. `null` when somebody
    * else was first, or the lease is alive, or the call has ended.
    */
@@ -80,7 +85,11 @@ export interface Append {
   callId: string | null;
   /** The writer's lease number; an older one than the call's is answered `fenced`. */
   lease?: number;
-  /** Present in the first append of a call: makes the row (idempotently), lease number 1. */
+  /**
+   * Present in the first append of a call: makes the row (idempotently), lease number 1. With
+   * `reportedBy`, where that platform's call is known already, the append goes to it instead, under
+   * the id that it has here: the result says which.
+   */
   open?: CallOpening;
   events?: readonly EventDraft[];
   facts?: readonly FactDraft[];
@@ -100,7 +109,8 @@ export interface Append {
 }
 
 export type AppendResult =
-  | { status: 'appended' }
+  /** `callId`: of an append with `open.reportedBy`, the call that it went to. */
+  | { status: 'appended'; callId?: string }
   /** Somebody took the call over: the writer stops. */
   | { status: 'fenced' }
   /** The append can never succeed (unknown call, invalid data, over 64 KB); it is not retried. */
@@ -125,6 +135,8 @@ export interface EventDraft {
  * - `answered_by` `{ answeredBy, by }` who picked up an outbound call, and what told it (the last counts)
  * - `recording` `{ startedAt, retainDays, egressId }` the call is being recorded from then on
  * - `hook` `{ end }` a start hook is asked, and there is an end hook; `{ metadata }` what it answered
+ * - `report` what the platform that runs the call has told of it, in our words: all of them together
+ *   are the call (`src/events/reported_call.ts`)
  * - `note` anything a person debugging the call wants to find (`{ message, … }`)
  */
 export interface FactDraft {
@@ -142,6 +154,7 @@ export const FACT_KINDS = [
   'answered_by',
   'recording',
   'hook',
+  'report',
   'note',
 ] as const;
 

@@ -9,6 +9,7 @@ import { ledgerConformance } from './conformance/ledger.ts';
 import { outboundConformance } from './conformance/outbound.ts';
 import { outboundRacesConformance } from './conformance/outbound_races.ts';
 import { recordingConformance } from './conformance/recordings.ts';
+import { reportedCallConformance } from './conformance/reported_calls.ts';
 import { retentionConformance } from './conformance/retention.ts';
 import { type MakeStore, StoreUnderTest } from './conformance/store_under_test.ts';
 import { suppressionConformance } from './conformance/suppressions.ts';
@@ -35,6 +36,7 @@ export function storeConformance(name: string, makeStore: MakeStore): void {
     outboundRacesConformance(t);
     suppressionConformance(t);
     recordingConformance(t);
+    reportedCallConformance(t);
 
     it('answers nothing once it is closed, and may be closed twice', async () => {
       await t.store.close();

@@ -32,6 +32,8 @@ describe('a call', () => {
         costBreakdown: null,
         contact: { id: null, name: null, phone: CALLER },
         metadata: { tenant: 'seven' },
+        provider: 'callwire',
+        providerCallId: null,
         gate: null,
         followsCallId: null,
         createdAt: expect.stringMatching(/Z$/),

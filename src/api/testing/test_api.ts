@@ -6,12 +6,14 @@ import type { InjectOptions } from 'fastify';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { createSecretBox, type SecretBox } from '../../config/secret_box.ts';
+import { readContact } from '../../crm/contact_record.ts';
 import { CallwireError } from '../../errors.ts';
 import { eventComposer } from '../../events/composer.ts';
+import { createIngest } from '../../ingest/ingest.ts';
 import { createRecordings } from '../../recording/recordings.ts';
 import type { ApiScope } from '../../store/endpoint_store.ts';
 import { openSqliteStore } from '../../store/sqlite_store.ts';
-import type { Store } from '../../store/store.ts';
+import type { AppendResult, Store } from '../../store/store.ts';
 import { livekitWebhookReader, type RoomNotice } from '../../telephony/livekit_webhook.ts';
 import type { ApiApp } from '../api_app.ts';
 import { newApiKey } from '../api_key.ts';
@@ -25,6 +27,15 @@ export const API_KEY = 'a-made-up-key-of-the-environment';
 
 /** Made up; what LiveKit signs its webhooks with. */
 export const LIVEKIT = { apiKey: 'APItest', apiSecret: 'a-made-up-secret-of-enough-characters' };
+
+/** Made up; what other platforms sign with. */
+export const INGEST_SECRETS = {
+  retell: 'key_test_retell_webhook',
+  vapi: 'vapi_secret',
+  bland: 'bland_whsec',
+  elevenlabs: 'wsec_made_up_for_tests',
+  generic: 'a-made-up-ingest-secret',
+};
 
 export interface TestApi {
   app: ApiApp;
@@ -80,6 +91,22 @@ export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<Test
       read: livekitWebhookReader(LIVEKIT),
       take: (notice) => void noticed.push(notice),
     },
+    ingest: createIngest({
+      secrets: INGEST_SECRETS,
+      commit: async (append) => (await store.append([append]))[0] as AppendResult,
+      questions: {
+        crm: {
+          findByPhone: async (phone) => {
+            const [contact] = await store.findContacts({ phone, limit: 1 });
+            return contact ? readContact(contact) : null;
+          },
+        },
+        agentFor: () => null,
+        log: pino({ level: 'silent' }),
+      },
+      staleAfterMs: 6 * 3_600_000,
+      log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
+    }),
     metrics: createMetrics({ store, liveCalls: () => 3 }),
     log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
     apiKey: API_KEY,

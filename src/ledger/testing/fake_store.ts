@@ -201,5 +201,7 @@ function opened(open: NonNullable<Append['open']>): CallRecord {
     outcome: null,
     costMicrousd: null,
     answeredBy: null,
+    provider: 'callwire',
+    providerCallId: null,
   };
 }

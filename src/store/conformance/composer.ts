@@ -35,6 +35,17 @@ export const conformanceComposer: EventComposer = {
     return { kind: 'subscribers', star: !type.startsWith('transcript.'), except: about };
   },
   redact: ({ id, sequence }) => JSON.stringify({ id, sequence, redacted: true }),
+  /** An event for each report, and the agent that the last one tells of. */
+  follow: ({ call, facts }) => ({
+    call: { ...call, agentId: String(facts.at(-1)?.data.agent ?? call.agentId) },
+    events: facts.map(({ id, time }) => ({
+      id: `evt_${id}`,
+      type: 'call.answered',
+      time,
+      data: { reports: facts.length },
+    })),
+    jobs: [],
+  }),
   jobsFor: ({ draft, call }) =>
     draft.type === 'call.ended'
       ? [{ id: `job_end_${call.id}`, kind: 'crm_write', target: 'crm', body: { call: call.id } }]

@@ -10,6 +10,7 @@ import * as contactCalls from './0005_contact_calls.ts';
 import * as rules from './0006_rules.ts';
 import * as analytics from './0007_analytics.ts';
 import * as answeredBy from './0008_answered_by.ts';
+import * as reportedCalls from './0009_reported_calls.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -21,6 +22,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0006_rules': rules,
   '0007_analytics': analytics,
   '0008_answered_by': answeredBy,
+  '0009_reported_calls': reportedCalls,
 };
 
 /**

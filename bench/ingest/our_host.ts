@@ -1,0 +1,26 @@
+import { startHttpApi } from '../../agent/http_api.ts';
+import { startRecord } from '../../agent/record.ts';
+import { LiveProfiles } from '../../src/config/live_profiles.ts';
+import { logger } from '../../src/config/log.ts';
+import { loadSettings } from '../../src/config/settings.ts';
+import { livekitApi } from '../../src/telephony/livekit_api.ts';
+import { serveBench } from '../bench_process.ts';
+
+/** The worker without its calls, and its HTTP API: what takes in the webhooks of other platforms. */
+const settings = loadSettings();
+const livekit = livekitApi(settings.livekit);
+const profiles = await LiveProfiles.load({ dir: settings.agentsDir, log: logger('bench') });
+const record = await startRecord(settings, {
+  livekit,
+  profiles,
+  load: { registered: Promise.resolve(), inboundCalls: () => 0, outboundCalls: () => [] },
+});
+const api = await startHttpApi(settings, { record, profiles, livekit, takeNotice: () => {} });
+serveBench(
+  `${api?.url}/api/calls/webhook`,
+  () => Promise.reject(new Error('takes no orders')),
+  async () => {
+    await api?.close();
+    await record.close();
+  },
+);

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { toE164 } from '../config/phone_number.ts';
+
+/*
+ * The pieces that bodies of others are read with. Whoever sends them changes them without asking: a
+ * field of another type than documented is taken for missing, and never costs us the rest.
+ */
+
+const MAX_TEXT = 256;
+const EARLIEST_MS = Date.UTC(2000, 0, 1);
+const LATEST_MS = Date.UTC(2100, 0, 1);
+
+/** A field that may be missing or anything; `read` makes the best of it. */
+function loose<T>(read: (value: unknown) => T) {
+  return z.unknown().optional().transform(read);
+}
+
+/** Text or a number, on at most 256 characters; an empty one counts as missing. */
+export const text = loose((value) => readText(value, MAX_TEXT));
+
+/** Text as long as it is. */
+export const longText = loose((value) => readText(value, Number.POSITIVE_INFINITY));
+
+/** E.164 where it can be a number, else as it was written; withheld ones are missing. */
+export const phone = loose((value) => {
+  const written = readText(value, MAX_TEXT);
+  if (written === undefined || /^(anonymous|unknown|restricted|unavailable)$/i.test(written)) {
+    return undefined;
+  }
+  return e164(written);
+});
+
+/** A call's webhooks repeat its two numbers, and to parse one takes 0.2 ms. */
+const KNOWN_NUMBERS = 2_000;
+const known = new Map<string, string>();
+
+function e164(written: string): string {
+  let number = known.get(written);
+  if (number === undefined) {
+    number = toE164(written) ?? written;
+    if (known.size >= KNOWN_NUMBERS) known.clear();
+    known.set(written, number);
+  }
+  return number;
+}
+
+/** Also one that was written as text. */
+export const number = loose((value) => {
+  const given = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  return typeof given === 'number' && Number.isFinite(given) ? given : undefined;
+});
+
+export const flag = loose((value) => (typeof value === 'boolean' ? value : undefined));
+
+/** Milliseconds, from milliseconds or ISO 8601. */
+export const timeInMs = loose((value) => readTime(value, 1));
+
+/** Milliseconds, from seconds or ISO 8601. */
+export const timeInSeconds = loose((value) => readTime(value, 1_000));
+
+/** An http(s) URL; name and password in it are dropped. */
+export const url = loose((value) => {
+  if (typeof value !== 'string' || value.length > 4_096) return undefined;
+  const parsed = URL.parse(value);
+  if (!parsed || !/^https?:$/.test(parsed.protocol)) return undefined;
+  if (parsed.username === '' && parsed.password === '') return value;
+  parsed.username = '';
+  parsed.password = '';
+  return parsed.href;
+});
+
+/** An object of whatever shape. */
+export const anyObject = loose((value) => (isObject(value) ? value : undefined));
+
+/** A list, read item by item; items of another shape are left out. */
+export function listOf<T>(item: z.ZodType<T>) {
+  return loose((value): T[] =>
+    Array.isArray(value)
+      ? value.flatMap((one) => {
+          const read = item.safeParse(one);
+          return read.success ? [read.data] : [];
+        })
+      : [],
+  );
+}
+
+/** A part of a body, all of whose fields may be missing. */
+export function part<S extends z.ZodRawShape>(shape: S) {
+  const schema = z.object(shape);
+  return loose((value) => schema.parse(isObject(value) ? value : {}));
+}
+
+export type JsonObject = Record<string, unknown>;
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function readText(value: unknown, max: number): string | undefined {
+  if (typeof value === 'number' && Number.isFinite(value)) return String(value);
+  if (typeof value !== 'string') return undefined;
+  const clean = storable(value.trim().slice(0, max));
+  return clean === '' ? undefined : clean;
+}
+
+/** A number that would be centuries off in the documented unit is of the other one. */
+function readTime(value: unknown, unitInMs: 1 | 1_000): number | undefined {
+  const given = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+  const candidates =
+    typeof given === 'number'
+      ? [given * unitInMs, unitInMs === 1 ? given * 1_000 : given]
+      : [typeof given === 'string' ? Date.parse(given) : Number.NaN];
+  const time = candidates.find((ms) => ms >= EARLIEST_MS && ms < LATEST_MS);
+  return time === undefined ? undefined : Math.round(time);
+}
+
+/** Without what no database takes: NUL, and halves of surrogate pairs. */
+export function storable(value: string): string {
+  return value.replaceAll('\0', '').toWellFormed();
+}
