@@ -24,7 +24,7 @@ const SCREENING_LIMIT_MS = 60_000;
 const SCREENING_QUESTIONS = 3;
 
 const STATE_BUSINESS =
-  'Call screening asks who is calling. Say in one or two short sentences who you are and why you are calling. Greet nobody, and ask nothing.';
+  'Call screening asks who calls, and why. Tell it both in a short sentence, and greet nobody.';
 
 /** The agent's first words. `stop`: a machine is speaking, and they are of no use to it. */
 export type Opening = (stop: AbortSignal) => Promise<unknown>;

@@ -337,6 +337,28 @@ describe('a model that only listens', () => {
     expect(log.config.audio.input.transcription).toMatchObject({ model: expect.any(String) });
   });
 
+  it('then takes them as the profile says, and hears until then whatever the profile holds back', async () => {
+    const server = await simulated();
+    const model = callModel(server.url, {
+      listensOnly: true,
+      turnDetection: { by: 'silence', silenceMs: 700, threshold: 0.4 },
+      bargeIn: { debounceMs: 500, minVolume: 0.9 },
+    });
+    await model.connect(soon());
+    const session = model.session();
+    cleanUps.push(() => session.close());
+    const log = await server.waitForSession(soon());
+    if (model.bargeIn) model.bargeIn.agentSpeaks = true;
+    const quiet = new Int16Array(2_400).map((_, i) => (i % 2 === 0 ? 2_000 : -2_000));
+    session.pushAudio(new AudioFrame(quiet, 24_000, 1, quiet.length));
+    await log.waitFor(({ audio }) => audio.loudMs >= 100, soon());
+    model.listensOnly = false;
+    await log.waitFor(
+      ({ config }) => config.audio.input.turn_detection?.silence_duration_ms === 700,
+      soon(),
+    );
+  });
+
   it('takes turns as well on every further connection, and any other model from the first', async () => {
     const server = await simulated();
     for (const listensOnly of [true, false]) {

@@ -16,12 +16,12 @@ export type Speaker = 'person' | 'machine' | 'ivr' | 'screening' | 'hold';
 export function speakerOf(text: string): Speaker | null {
   const words = fold(text);
   if (words === '') return null;
+  const keys = words.match(RULES.keys)?.length ?? 0;
+  if (keys === 0 && RULES.personal.test(words) && !TONE.test(words)) return 'person';
   const machine = RULES.machine.test(words);
-  // "Leave your name and why you are calling after the tone" asks for a message all the same.
+  // "Leave your name and why you are calling, and a message" asks for a message all the same.
   if (RULES.screening.test(words) && !(machine && MESSAGE.test(words))) return 'screening';
-  const keys = words.match(RULES.ivrAll)?.length ?? 0;
   if (keys > 0 && (!machine || keys > 1)) return 'ivr';
-  if (RULES.personal.test(words) && !TONE.test(words)) return 'person';
   if (machine) return 'machine';
   return RULES.hold.test(words) ? 'hold' : null;
 }
@@ -58,8 +58,7 @@ const RULES = {
   personal: ruleFor('personal'),
   screening: ruleFor('screening'),
   machine: ruleFor('machine'),
-  ivr: ruleFor('ivr'),
-  ivrAll: ruleFor('ivr', 'gu'),
+  keys: ruleFor('ivr', 'gu'),
   hold: ruleFor('hold'),
 };
 
