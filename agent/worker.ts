@@ -93,7 +93,7 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   const watchdog = new Watchdog({
     livekit,
     agentName: settings.livekit.agentName,
-    numbers: [...settings.sip.numbers, ...profiles.all.flatMap(({ numbers }) => numbers)],
+    numbers: () => [...settings.sip.numbers, ...profiles.all.flatMap(({ numbers }) => numbers)],
     store: record.store,
     admission,
     endUnheld: (call) => record.endUnheld(call),

@@ -7,6 +7,7 @@ import { waitFor } from '../sim/installation/wait_for.ts';
 import { answers } from '../sim/phone/callee.ts';
 import { PHONE_RATE, resample, writeWav } from '../sim/phone/wav.ts';
 import { PCM_RATE } from '../sim/realtime/pcm.ts';
+import type { SessionLog } from '../sim/realtime/session_log.ts';
 import { toneSpeech } from '../sim/realtime/voice.ts';
 import { verifyStandard, verifyVeevo } from '../src/events/signatures.ts';
 import { type AskedHook, backendServer, sendJson } from '../src/hooks/testing/backend_server.ts';
@@ -130,12 +131,13 @@ turns:
   - hears: A huge one?
     do: [{ call: { tool: check_availability, arguments: { size: huge } } }]
     then: "{{ result.check_availability.status }}"
+on_instructed: One moment.
 `);
     const caller = await Caller.dial(installation, { from: ADA });
     await caller.answered();
     await caller.hearsEnd();
-    await caller.asks();
-    await caller.asks();
+    await asks(caller, 'Three left.');
+    await asks(caller, 'invalid_arguments');
     await caller.call.hangUp();
 
     const session = await caller.session;
@@ -156,7 +158,7 @@ turns:
       'end_call',
     ]);
     // It has not greeted itself, and knows that somebody has.
-    expect(session.said).toEqual(['Three left.', 'invalid_arguments']);
+    expect(answersOf(session)).toEqual(['Three left.', 'invalid_arguments']);
     expect(JSON.stringify(session.events)).toContain('Hello Ada.');
 
     const record = await wholeRecord(installation);
@@ -240,11 +242,14 @@ turns:
       target: 'tel:+15550100300',
     });
     const second = await wholeRecord(installation);
-    expect(second.ended.end_reason).toBe('forwarded');
+    // Which of the two a busy machine sees is the REFER's business.
+    expect(['forwarded', 'transfer_unconfirmed']).toContain(second.ended.end_reason);
     expect(second.one('call.error')).toMatchObject({ code: 'start_hook_failed' });
   });
 
   it('is heard late where the profile speaks meanwhile, and a slow tool is talked over', async () => {
+    // 110 KB: it arrives whole.
+    const latePrompt = `The late prompt.${' Mind this.'.repeat(10_000)}`;
     const late = Promise.withResolvers<unknown>();
     const slow = Promise.withResolvers<unknown>();
     says.start = () => late.promise;
@@ -261,12 +266,12 @@ on_instructed: One moment.
     const session = await caller.session;
     expect(session.config.instructions).toBe('The profile’s own prompt.');
     late.resolve({
-      systemPrompt: 'The late prompt.',
+      systemPrompt: latePrompt,
       greeting: 'Too late.',
       voice: 'cedar',
       tools: [{ type: 'function', name: 'look_up' }],
     });
-    await caller.model(({ config }) => config.instructions === 'The late prompt.');
+    await caller.model(({ config }) => config.instructions === latePrompt);
     await caller.model(({ config }) => config.tools.some(({ name }) => name === 'look_up'));
     expect(session.config.audio.output.voice).toBe('marin');
     await caller.asks();
@@ -328,19 +333,20 @@ turns:
   - hears: On April 15, a small one.
     do: [{ call: { tool: check_availability, arguments: { date: April 15, size: small } } }]
     then: "{{ result.check_availability.result }}"
+on_instructed: "{% if instructed contains 'Hello' %}{{ instructed }}{% else %}One moment.{% endif %}"
 `);
       const caller = await Caller.dial(installation, { from: ADA, to: WRITTEN });
       await caller.hearsEnd();
-      await caller.asks();
+      await asks(caller, 'We have 3 units on April 15.');
       await caller.call.hangUp();
-      expect((await caller.session).said).toEqual([
+      expect(answersOf(await caller.session)).toEqual([
         expect.stringMatching(/^Hello (Ada Lovelace|there), which date would you like\?$/),
         'We have 3 units on April 15.',
       ]);
       const { callId } = await wholeRecord(installation);
       await program.says(new RegExp(`^start ${callId}$`));
       await program.says(new RegExp(`^tool ${callId} check_availability .*April 15`));
-      await program.says(new RegExp(`^end ${callId} \\d+s 3 lines, customer (c1|-)$`));
+      await program.says(new RegExp(`^end ${callId} \\d+s [34] lines, customer (c1|-)$`));
     },
   );
 
@@ -354,6 +360,19 @@ turns:
     }
   });
 });
+
+/** Says something and hears the whole reply, which has a few words before it where the machine is busy. */
+async function asks(caller: Caller, reply: string): Promise<void> {
+  const { said } = await caller.session;
+  const before = said.length;
+  await caller.speaks();
+  const spoken = await caller.model((log) => log.said.at(-1) === reply && log.said.length);
+  for (let n = before; n < spoken; n++) await caller.hearsEnd();
+}
+
+function answersOf({ said }: SessionLog): string[] {
+  return said.filter((words) => words !== 'One moment.');
+}
 
 const EXAMPLES = fileURLToPath(new URL('../docs/examples/hooks', import.meta.url));
 

@@ -42,7 +42,7 @@ export interface RescueOptions {
   /** LIVEKIT_AGENT_NAME: calls that are dispatched to it are ours. */
   agentName: string;
   /** Dialled numbers that are ours, E.164, whoever their calls are dispatched to. */
-  numbers: readonly string[];
+  numbers: () => readonly string[];
   store: Pick<CallStore, 'callsOfRoom' | 'listCallEvents' | 'listFacts'>;
   admission: Pick<Admission, 'serves' | 'refuse'>;
   /** Brings a call that nobody holds to its end; `false` where somebody may hold it. */
@@ -68,12 +68,10 @@ type Sight =
 export class CallerRescue {
   readonly #options: RescueOptions;
   readonly #timing: RescueTiming;
-  readonly #numbers: ReadonlySet<string>;
 
   constructor(options: RescueOptions) {
     this.#options = options;
     this.#timing = { ...TIMING, ...options.timing };
-    this.#numbers = new Set(options.numbers);
   }
 
   /**
@@ -157,7 +155,7 @@ export class CallerRescue {
   #ours(all: RoomDispatch[], phone: PhoneInRoom): RoomDispatch[] | null {
     const named = all.filter(({ agentName }) => agentName === this.#options.agentName);
     if (named.length > 0) return named;
-    return this.#numbers.has(phone.to) ? all : null;
+    return this.#options.numbers().includes(phone.to) ? all : null;
   }
 
   async #dispatchAgain(room: WatchedRoom, first: RoomDispatch | undefined): Promise<void> {

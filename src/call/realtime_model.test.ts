@@ -379,6 +379,55 @@ interface PluginParts {
   createSessionUpdateEvent(): unknown;
 }
 
+describe('how the model hears the caller', () => {
+  it('is said to it', async () => {
+    const server = await simulated();
+    const asked = async (options: Partial<CallModelOptions>) => {
+      const model = callModel(server.url, options);
+      cleanUps.push(() => model.discard());
+      await model.connect(soon());
+      const session = await server.waitForSession(soon(), server.sessions.length - 1);
+      await session.waitFor(({ updates }) => updates.length > 0, soon());
+      return session.config.audio.input;
+    };
+    const turnDetection = { by: 'silence', silenceMs: 700, threshold: 0.6 } as const;
+    expect(await asked({ turnDetection, noiseReduction: 'far_field' })).toMatchObject({
+      turn_detection: { type: 'server_vad', silence_duration_ms: 700, threshold: 0.6 },
+      noise_reduction: { type: 'far_field' },
+    });
+    const { noise_reduction, ...meaning } = await asked({
+      turnDetection: { by: 'meaning', eagerness: 'low' },
+      noiseReduction: null,
+    });
+    expect(meaning).toMatchObject({ turn_detection: { type: 'semantic_vad', eagerness: 'low' } });
+    expect(noise_reduction ?? null).toBeNull();
+  });
+
+  it('is silence while the agent speaks, until the caller insists', async () => {
+    const endpoint = await Endpoint.start((socket) => socket.send(CREATED));
+    const model = callModel(endpoint.url, { bargeIn: { debounceMs: 60, minVolume: 0.3 } });
+    cleanUps.push(() => model.discard());
+    await model.connect(soon());
+    const session = model.session();
+    cleanUps.push(() => session.close());
+    const hears = () =>
+      endpoint.events
+        .filter(({ type }) => type === 'input_audio_buffer.append')
+        .map(({ audio = '' }) => Buffer.from(audio, 'base64').readInt16LE(0));
+    const speak = (peak: number) =>
+      session.pushAudio(new AudioFrame(new Int16Array(480).fill(peak), 24_000, 1, 480));
+    model.bargeIn!.agentSpeaks = true;
+    for (let i = 0; i < 20; i++) speak(0);
+    speak(9_000);
+    speak(9_001);
+    speak(9_002);
+    await until(() => hears().includes(9_002));
+    // Two of silence in their place, then they themselves, behind what came before them.
+    expect(hears().slice(20, 22)).toEqual([0, 0]);
+    expect(hears().slice(-3)).toEqual([9_000, 9_001, 9_002]);
+  });
+});
+
 describe('the transcription of the caller', () => {
   it('is counted from the raw events, for agents-js does not', async () => {
     const completed = (usage: unknown) =>

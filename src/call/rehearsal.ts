@@ -7,7 +7,10 @@ import { toE164 } from '../config/phone_number.ts';
 import { renderTemplate } from '../config/template.ts';
 import { templateVariables } from '../config/template_variables.ts';
 import { createCrm } from '../crm/select_crm.ts';
+import { createReachAgents } from '../delivery/reach_agents.ts';
 import { draftEvent } from '../events/catalogue.ts';
+import { readHookTools } from '../hooks/hook_tools.ts';
+import { askStartHook } from '../hooks/start_hook.ts';
 import { newId } from '../ids.ts';
 import { LedgerClient } from '../ledger/client.ts';
 import type { CallRuntime } from './call_runtime.ts';
@@ -25,7 +28,7 @@ type Rehearsed = Pick<CallRuntime, 'profiles' | 'socketPath' | 'spoolDir'>;
  * for the first time is compiled first: 46 ms of CPU in which nothing else of the call went on, 16 ms
  * after a rehearsal (measured; on a machine that is busy with calls several times as long).
  *
- * The CRM and the model that hear of it are stand-ins on the loopback interface, the real ones do
+ * The CRM, the backend and the model that hear of it are stand-ins on the loopback interface, the real ones do
  * not; the worker's ledger is asked a question and told nothing. Never rejects: a call that was not
  * rehearsed is only slower.
  */
@@ -33,6 +36,7 @@ export async function rehearse(runtime: Rehearsed): Promise<void> {
   const signal = AbortSignal.timeout(LIMIT_MS);
   const parts = [
     () => rehearseText(runtime),
+    () => rehearseTools(),
     () => rehearseLedger(runtime, signal),
     () => rehearseOutside(signal),
   ];
@@ -66,9 +70,20 @@ async function rehearseLedger(runtime: Rehearsed, signal: AbortSignal): Promise<
   }
 }
 
-const ANSWER = JSON.stringify({ results: [{ id: '1', name: 'Nobody', phone: NUMBER }] });
+/** What a CRM answers, and a start hook. */
+const ANSWER = JSON.stringify({
+  results: [{ id: '1', name: 'Nobody', phone: NUMBER }],
+  systemPrompt: 'Nobody calls.',
+});
 
-/** The connections: a CRM with one contact, a model that says nothing. */
+/** Compiling the rules for schemas takes some 20 ms, once. */
+function rehearseTools(): void {
+  const parameters = { type: 'object', properties: { word: { type: 'string', pattern: '^a' } } };
+  const { tools } = readHookTools([{ name: 'rehearsal', parameters }]);
+  for (const { check } of tools) check({ word: 'a' });
+}
+
+/** The connections: a CRM with one contact, a backend that says little, a model that says nothing. */
 async function rehearseOutside(signal: AbortSignal): Promise<void> {
   const server = createServer((_request, response) => {
     response.writeHead(200, { 'Content-Type': 'application/json' }).end(ANSWER);
@@ -81,10 +96,21 @@ async function rehearseOutside(signal: AbortSignal): Promise<void> {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const crm = createCrm({ adapter: 'http', url, apiKey: undefined }, noLedger);
     const model = new CallModel({ model: 'none', voice: 'none', apiKey: 'none', baseUrl: url });
+    const agents = createReachAgents({ connectTimeoutMs: LIMIT_MS });
     try {
-      await Promise.all([crm.findByPhone(NUMBER, signal), model.connect(signal)]);
+      await Promise.all([
+        crm.findByPhone(NUMBER, signal),
+        model.connect(signal),
+        askStartHook(
+          agents,
+          { url: new URL(url), reach: 'operator', secret: 'none' },
+          { ...NO_CALL, callId: newId('call') },
+          { deadlineMs: LIMIT_MS, signal },
+        ),
+      ]);
     } finally {
       await model.discard();
+      for (const agent of Object.values(agents)) await agent.destroy();
     }
   } finally {
     for (const socket of sockets.clients) socket.terminate();
@@ -93,5 +119,13 @@ async function rehearseOutside(signal: AbortSignal): Promise<void> {
     server.closeAllConnections();
   }
 }
+
+const NO_CALL = {
+  from: NUMBER,
+  to: NUMBER,
+  direction: 'inbound',
+  contact: null,
+  resumed: false,
+} as const;
 
 const noLedger = { request: () => Promise.reject(new Error('the http adapter asks no ledger')) };

@@ -50,7 +50,7 @@ export function watchdog({ webhookUrl = null as string | null } = {}): Watchdog 
   const dog = new Watchdog({
     livekit: livekit.api,
     agentName: AGENT_NAME,
-    numbers: ['+15550100077'],
+    numbers: () => ['+15550100077'],
     store: {
       callsOfRoom: (room, since) =>
         Promise.resolve(calls.filter((one) => one.room === room && one.createdAt >= since)),
