@@ -14,7 +14,7 @@ export async function callFigures(db: Kysely<Tables>, query: FiguresQuery): Prom
 export function figuresOf({ from, to, direction }: FiguresQuery): RawBuilder<CallFigures> {
   const wanted = direction === undefined ? sql`` : sql`and direction = ${direction}`;
   return sql<CallFigures>`
-    select agent_id as "agentId", 'callwire' as provider, outcome,
+    select agent_id as "agentId", provider, outcome,
         count(*) as calls,
         count(answered_at) as answered,
         sum(case when ended_at > answered_at then ended_at - answered_at else 0 end) as "talkedMs",
@@ -22,6 +22,6 @@ export function figuresOf({ from, to, direction }: FiguresQuery): RawBuilder<Cal
         count(*) - count(cost_microusd) as uncosted
       from calls indexed by calls_completed
       where outcome is not null and created_at >= ${from} and created_at < ${to} ${wanted}
-      group by agent_id, outcome
+      group by agent_id, provider, outcome
   `;
 }

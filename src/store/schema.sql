@@ -50,8 +50,10 @@ CREATE UNIQUE INDEX calls_by_provider on calls (provider, provider_call_id)
   where provider_call_id is not null;
 
 CREATE INDEX calls_completed
-      on calls (created_at, direction, agent_id, outcome, answered_at, ended_at, cost_microusd)
-      where outcome is not null;
+  on calls (
+    created_at, direction, agent_id, provider, outcome, answered_at, ended_at, cost_microusd
+)
+  where outcome is not null;
 
 CREATE INDEX calls_costing on calls (ended_at) where cost_microusd is not null;
 

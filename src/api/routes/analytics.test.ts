@@ -14,10 +14,11 @@ interface Call {
   agentId?: string;
   direction?: 'inbound' | 'outbound';
   talkedMs?: number;
+  provider?: string;
 }
 
 /** A call that talked on a known model would have a price; these have none but 0. */
-async function call(store: Store, { at, outcome, agentId, direction, talkedMs }: Call) {
+async function call(store: Store, { at, outcome, agentId, direction, talkedMs, provider }: Call) {
   const id = newId('call', at);
   const answered = draftEvent('call.answered', { ring_ms: 1, context: 'none' }, { time: at });
   const ended = draftEvent(
@@ -37,6 +38,7 @@ async function call(store: Store, { at, outcome, agentId, direction, talkedMs }:
       room: id,
       metadata: {},
       time: at,
+      ...(provider && { reportedBy: { provider, callId: id } }),
     },
     events: [
       ...(talkedMs === undefined ? [] : [answered]),
@@ -55,6 +57,8 @@ async function someCalls() {
   const outbound = { direction: 'outbound', agentId: 'sales' } as const;
   await call(store, { ...outbound, at: DAY + 49 * HOUR_MS, outcome: 'BUSY' });
   await call(store, { at: DAY + 50 * HOUR_MS });
+  const reported = { provider: 'vapi', talkedMs: 5_000 };
+  await call(store, { ...reported, at: DAY + 80 * HOUR_MS, outcome: 'RESOLVED' });
   return async (query: string) => {
     const { status, body } = await api.request('GET', `/v1/analytics?${query}`);
     expect({ status, body }).toMatchObject({ status: 200 });
@@ -84,22 +88,24 @@ it('adds up the completed calls of a time', async () => {
 
 it('groups them by day, the empty ones too, by agent and by provider', async () => {
   const analytics = await someCalls();
-  const time = 'from=2026-03-01&to=2026-03-05';
+  const time = 'from=2026-03-01&to=2026-03-06';
   expect((await analytics(`${time}&by=day`)).groups).toMatchObject([
     { key: '2026-03-01', calls: 2, answered: 1, durationSeconds: 30 },
     { key: '2026-03-02', calls: 1 },
     { key: '2026-03-03', calls: 1, outcomes: { BUSY: 1 } },
-    { key: '2026-03-04', calls: 0, outcomes: {} },
+    { key: '2026-03-04', calls: 1 },
+    { key: '2026-03-05', calls: 0, outcomes: {} },
   ]);
   expect((await analytics(`${time}&by=agent`)).groups).toMatchObject([
-    { key: 'receptionist', calls: 3, outcomes: { NO_ANSWER: 1, RESOLVED: 2 } },
+    { key: 'receptionist', calls: 4, outcomes: { NO_ANSWER: 1, RESOLVED: 3 } },
     { key: 'sales', calls: 1 },
   ]);
   expect((await analytics(`${time}&by=provider`)).groups).toMatchObject([
     { key: 'callwire', calls: 4 },
+    { key: 'vapi', calls: 1, answered: 1, durationSeconds: 5 },
   ]);
   const inbound = await analytics(`${time}&by=agent&direction=inbound`);
-  expect(inbound.groups).toMatchObject([{ key: 'receptionist', calls: 3 }]);
+  expect(inbound.groups).toMatchObject([{ key: 'receptionist', calls: 4 }]);
   expect((await analytics(`${time}&direction=outbound`)).total).toMatchObject({ calls: 1 });
 });
 

@@ -11,6 +11,7 @@ import * as rules from './0006_rules.ts';
 import * as analytics from './0007_analytics.ts';
 import * as answeredBy from './0008_answered_by.ts';
 import * as reportedCalls from './0009_reported_calls.ts';
+import * as analyticsByProvider from './0010_analytics_by_provider.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -23,6 +24,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0007_analytics': analytics,
   '0008_answered_by': answeredBy,
   '0009_reported_calls': reportedCalls,
+  '0010_analytics_by_provider': analyticsByProvider,
 };
 
 /**
