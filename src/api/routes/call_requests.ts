@@ -11,7 +11,7 @@ import { ApiError, invalidField, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
 import { MAX_CALL_BODY_BYTES } from '../json_body.ts';
 import { readCall } from '../read_call.ts';
-import { ShownCall } from '../shown_call.ts';
+import { ShownCall, shownCall } from '../shown_call.ts';
 import { ErrorAnswer, IdParams, Time, text } from '../wire.ts';
 
 const MAX_VARIABLES = 100;
@@ -99,7 +99,14 @@ export function callRequestRoutes(app: ApiApp, options: ApiOptions): void {
       const callable = callableNumber(request.to);
       if (!callable.ok) throw refusedByGate(refusalOfNumber(callable.reason));
       const accepted = await unlessUnavailable(outbound.accept({ ...request, to: callable.e164 }));
-      return reply.code(202).send(await shown(callOf(accepted)));
+      const call = callOf(accepted);
+      // One that is new has nothing beside its row.
+      const isNew = accepted.status === 'accepted';
+      return reply
+        .code(202)
+        .send(
+          isNew ? { call: shownCall(call, { events: [], recording: null }) } : await shown(call),
+        );
     },
   );
 
