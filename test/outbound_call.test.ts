@@ -249,6 +249,22 @@ describe('an outbound call', () => {
     expect(installation.carrier.callsTo(phone(14))).toHaveLength(2);
   });
 
+  it('six at once are all greeted, each from the first tone to the last', async () => {
+    const phones = Array.from({ length: 6 }, (_, n) => phone(20 + n));
+    for (const to of phones) installation.carrier.subscribe(to, answers({ ringMs: 100 }));
+    const ids = await Promise.all(phones.map((to) => accepted(to)));
+    const greeted = phones.map(async (to) => {
+      const call = await installation.carrier.waitForCall(to, { deadlineMs: 90_000 });
+      await call.heard.waitForTone(END_HZ, { minMs: 60, deadlineMs: 30_000 });
+      const heard = tones(call.heard.samples(), [START_HZ]);
+      await call.hangUp();
+      return heard.some(({ present }) => present.length > 0);
+    });
+    expect(await Promise.all(greeted)).toEqual(phones.map(() => true));
+    for (const id of ids) expect(await ended(id)).toMatchObject({ endReason: 'caller_hung_up' });
+    for (const to of phones) expect(installation.carrier.callsTo(to)).toHaveLength(1);
+  });
+
   it('whose worker and process die while it rings is never dialled again, and ends', async () => {
     installation.carrier.subscribe(phone(11), ringsOut());
     const id = await accepted(phone(11));

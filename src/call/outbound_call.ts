@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobContext } from '@livekit/agents';
 import type { EndReason } from '../events/catalogue.ts';
 import type { LedgerClient } from '../ledger/client.ts';
@@ -23,6 +24,15 @@ const WORKER_LIMIT_MS = 5_000;
 /** An adopted phone is in the room already, or the adoption came too late. */
 const ADOPTED_LIMIT_MS = 3_000;
 
+/** A phone that was answered has been in the room for longer than its news needs to reach us. */
+const SEEN_LIMIT_MS = 2_000;
+
+interface Joining {
+  order: DialOrder;
+  /** Resolves when this process is in the room. */
+  connected: Promise<void>;
+}
+
 /**
  * One outbound call, from the dispatch to the hang-up. Never rejects.
  *
@@ -33,7 +43,8 @@ const ADOPTED_LIMIT_MS = 3_000;
  *          every step can be the last: CallEnding decides once, finishCall does it
  * ```
  *
- * Nothing rings before context and model are there: a callee who says hello is heard, and known.
+ * Nothing rings before context and model are there: a callee who says hello is heard, and known. The
+ * room is joined meanwhile; where that fails, the phone is hung up.
  */
 export async function placeCall(
   job: JobContext,
@@ -47,10 +58,13 @@ export async function placeCall(
     opened: true,
   });
   try {
+    // Beside all that comes before the INVITE, and the way of that: nothing else takes as long.
+    const connected = orEnded(job.connect(), call.ending.signal);
+    connected.catch(() => undefined);
     const order = await takeOrder(call, ledger, ticket);
     await prepare(call, runtime, ledger, { order, resumed: ticket.task === 'adopt' });
-    if (ticket.task === 'dial') await dialPhone(call, ledger, ticket, order);
-    else await adoptPhone(call, order);
+    if (ticket.task === 'dial') await dialPhone(call, ledger, ticket, { order, connected });
+    else await adoptPhone(call, { order, connected });
     await converse(call, ledger);
   } catch (error) {
     if (error instanceof CallEnded) return;
@@ -91,8 +105,7 @@ async function prepare(
     await call.ending.end('error');
     return call.ending.signal.throwIfAborted();
   }
-  const connected = orEnded(call.job.connect(), signal);
-  await prepareCall(call, ledger, { profile, phone: order.to, beside: connected, resumed });
+  await prepareCall(call, ledger, { profile, phone: order.to, resumed });
 }
 
 /** From the commit that only this process may dial to the moment both sides hear each other. */
@@ -100,9 +113,9 @@ async function dialPhone(
   call: LiveCall,
   ledger: LedgerClient,
   ticket: CallTicket,
-  order: DialOrder,
+  { order, connected }: Joining,
 ): Promise<void> {
-  const { ending, log } = call;
+  const { ending, job, log } = call;
   const permission = await beginDialling(ledger, ticket, withinLimit(call)).catch(
     (error: unknown) => {
       ending.signal.throwIfAborted();
@@ -119,27 +132,40 @@ async function dialPhone(
   ending.signal.throwIfAborted();
 
   call.startedAt = Date.now();
-  const answered = followPhone(call);
   const dialled = dial({
     sip: call.livekit.sip,
     rooms: call.livekit.rooms,
     trunkId: order.trunkId,
     to: order.to,
     from: order.from,
-    room: call.job.room,
+    room: job.room,
+    // livekit-sip takes its time to join as well: the two of us do it together.
+    roomName: job.job.room?.name ?? call.id,
     identity: PHONE_IDENTITY,
     ringingTimeoutInSeconds: call.settings.outbound.ringSeconds,
     maxCallDurationInSeconds: Math.ceil(maxMinutes(call) * 60) + 60,
-    onRinging: () => noteRinging(call),
-    signal: call.ending.signal,
+    signal: ending.signal,
   });
   void dialled.then((outcome) => unlessAnswered(call, outcome));
-  await answered;
+  await connected;
+  onRinging(job.room, PHONE_IDENTITY, () => noteRinging(call));
+  void dialled.then(({ outcome }) => (outcome === 'answered' ? unlessThere(call) : undefined));
+  await followPhone(call);
+}
+
+/** Who answered and hung up again before we were in the room has left it without a word to us. */
+async function unlessThere(call: LiveCall): Promise<void> {
+  const { job, ending } = call;
+  await sleep(SEEN_LIMIT_MS, undefined, { signal: ending.signal }).catch(() => undefined);
+  if (ending.signal.aborted || job.room.remoteParticipants.has(PHONE_IDENTITY)) return;
+  call.log.info('answered, and gone before this process was there');
+  await ending.end('caller_hung_up');
 }
 
 /** The phone has been called by a process that is dead. What it says from here on is heard. */
-async function adoptPhone(call: LiveCall, order: DialOrder): Promise<void> {
+async function adoptPhone(call: LiveCall, { order, connected }: Joining): Promise<void> {
   const { livekit, job, settings } = call;
+  await connected;
   if (order.state !== 'ringing') onRinging(job.room, PHONE_IDENTITY, () => noteRinging(call));
   const answered = followPhone(call);
   const followed = followLeg({

@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
 import { type DialCapacityOptions, dialCapacity } from './dial_capacity.ts';
 
-function capacity(options: Partial<DialCapacityOptions> = {}) {
-  return dialCapacity({
+function capacity({ outboundCalls, ...options }: Partial<DialCapacityOptions> = {}) {
+  const begun: string[] = [...(outboundCalls?.() ?? [])];
+  const one = dialCapacity({
     ready: () => true,
     inboundCalls: () => 0,
-    outboundCalls: () => [],
+    outboundCalls: () => begun,
     maxCalls: 10,
     inboundReserve: 2,
     trunkCalls: 10,
@@ -13,11 +14,20 @@ function capacity(options: Partial<DialCapacityOptions> = {}) {
     clock: () => 0,
     ...options,
   });
+  return { ...one, begun };
 }
 
+/** How many of these may be dialled, each handed to a process before the next one asks. */
 function taken(one: ReturnType<typeof capacity>, calls: number): number {
-  const answers = Array.from({ length: calls }, (_, i) => one.reserve(`call_${i}`));
-  return answers.filter(({ ok }) => ok).length;
+  let count = 0;
+  for (let i = 0; i < calls; i++) {
+    const place = one.reserve(`call_${i}`);
+    if (!place.ok) continue;
+    count += 1;
+    one.begun.push(`call_${i}`);
+    place.release();
+  }
+  return count;
 }
 
 it('dials nothing before LiveKit knows the worker', () => {
@@ -44,6 +54,16 @@ it('has room again when a call has been handed over', () => {
   expect(one.reserve('call_1')).toMatchObject({ ok: false });
   if (place.ok) place.release();
   expect(one.reserve('call_1').ok).toBe(true);
+});
+
+it('hands over two at once, for there are processes for no more', () => {
+  const one = capacity();
+  const first = one.reserve('call_0');
+  expect(one.reserve('call_1').ok).toBe(true);
+  expect(one.reserve('call_2').ok).toBe(false);
+  if (first.ok) first.release();
+  expect(one.reserve('call_2').ok).toBe(true);
+  expect(one.reserve('call_3')).toEqual({ ok: false, againInMs: 250 });
 });
 
 it('keeps to what the trunk carries', () => {

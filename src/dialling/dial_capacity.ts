@@ -20,6 +20,13 @@ export interface DialCapacityOptions {
 const LOOK_AGAIN_MS = 250;
 
 /**
+ * One finds the warm process; the next one's is started meanwhile, and agents-js starts one at a time.
+ * More would wait there, in front of callers who find no process either, until they count as not taken
+ * up: six at once did, and their rooms were deleted under processes that had just started for them.
+ */
+const HANDED_OVER_AT_ONCE = 2;
+
+/**
  * How many calls may be dialled: slots that are free beyond those kept for callers, what the trunk
  * carries at a time, and how many it takes a second (a token bucket that holds one second's worth).
  * A call that is being handed over counts from `reserve` to `release`, by which time its process
@@ -41,7 +48,9 @@ export function dialCapacity(options: DialCapacityOptions): DialCapacity {
       filledAt = now;
       const outbound = new Set([...options.outboundCalls(), ...handedOver]).size;
       const slots = maxCalls - inboundReserve - options.inboundCalls() - outbound;
-      if (slots <= 0 || outbound >= trunkCalls) return { ok: false, againInMs: LOOK_AGAIN_MS };
+      const isTaken =
+        slots <= 0 || outbound >= trunkCalls || handedOver.size >= HANDED_OVER_AT_ONCE;
+      if (isTaken) return { ok: false, againInMs: LOOK_AGAIN_MS };
       if (tokens < 1) {
         return { ok: false, againInMs: Math.ceil(((1 - tokens) / trunkCallsPerSecond) * 1_000) };
       }

@@ -112,8 +112,10 @@ export class DialHandler implements JobHandler {
     if (!waiting || !isWaiting(waiting)) return outcome({ kind: 'success' });
 
     const decision = await gate.atDialling(waiting);
-    await store.recordGate(callId, { ...waiting.outbound?.gate, dialling: decision.record });
+    const record = () =>
+      store.recordGate(callId, { ...waiting.outbound?.gate, dialling: decision.record });
     if (decision.verdict === 'wait') {
+      await record();
       log.info({ callId, until: new Date(decision.until).toISOString() }, 'a call waits');
       return outcome({ kind: 'hold', untilMs: decision.until }, 'outside_calling_hours');
     }
@@ -121,12 +123,17 @@ export class DialHandler implements JobHandler {
     const turn = await store.takeForDialling(callId, DIAL_LEASE_MS);
     if (turn.status !== 'taken') return outcome({ kind: 'success' });
     const { call, lease } = turn;
+    // Beside the dispatch: only whoever asks why needs it, and it takes an fsync.
+    const recorded = record();
+    recorded.catch(() => undefined);
     if (decision.verdict === 'block') {
+      await recorded;
       log.warn({ callId }, 'the gate lets this call not be dialled');
       await end(call, lease, 'blocked');
       return outcome({ kind: 'success' });
     }
     await dispatch(call, { call: callId as CallTicket['call'], lease, task: 'dial' });
+    await recorded;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(TAKE_UP_LIMIT_MS)]);
     if (await desk.takenUp(callId, limit)) return outcome({ kind: 'success' });
     signal.throwIfAborted();

@@ -14,8 +14,10 @@ export interface DialOptions {
   to: string;
   /** E.164; the trunk's own number where it is missing. */
   from?: string;
-  /** Where the phone shall be; the caller of this is in it. */
+  /** Where the phone shall be; the caller of this is in it, or on its way there. */
   room: Room;
+  /** Needed where the room is yet to be joined. (Default: the room's own name) */
+  roomName?: string;
   /** Of the phone in the room. No two legs of a room may have the same. */
   identity: string;
   /** 75 at most: livekit-server itself gives up at 80. (Default: 30) */
@@ -92,6 +94,7 @@ async function attempt(options: DialOptions): Promise<DialOutcome | 'not_dialled
   return await followLeg({
     rooms,
     room,
+    roomName: nameOf(options),
     identity,
     deadline: Math.max(deadline, performance.now() + APPEAR_WITHIN_MS),
     appearWithinMs: APPEAR_WITHIN_MS,
@@ -101,9 +104,9 @@ async function attempt(options: DialOptions): Promise<DialOutcome | 'not_dialled
 
 /** Resolves with `answered`, or with what went wrong; never rejects. */
 async function placeCall(options: DialOptions, ringingTimeout: number): Promise<unknown> {
-  const { sip, trunkId, to, from, room, identity } = options;
+  const { sip, trunkId, to, from, identity } = options;
   try {
-    await sip.createSipParticipant(trunkId, to, room.name ?? '', {
+    await sip.createSipParticipant(trunkId, to, nameOf(options), {
       ...(from === undefined ? {} : { fromNumber: from }),
       participantIdentity: identity,
       ringingTimeout,
@@ -121,10 +124,8 @@ async function placeCall(options: DialOptions, ringingTimeout: number): Promise<
  * Takes the leg out of the room: again and again, because at first it may not be there yet, until
  * it is gone and nothing of the request can still bring it.
  */
-async function giveUp(
-  { rooms, room, identity }: DialOptions,
-  request: Promise<unknown>,
-): Promise<DialOutcome> {
+async function giveUp(options: DialOptions, request: Promise<unknown>): Promise<DialOutcome> {
+  const { rooms, identity } = options;
   const limit = performance.now() + GIVE_UP_LIMIT_MS;
   let settled: { result: unknown } | undefined;
   const settling = request.then((result) => {
@@ -132,7 +133,7 @@ async function giveUp(
   });
   while (performance.now() < limit) {
     const over = settled && !isLost(settled.result);
-    const removed = await hangUpLeg(rooms, room.name ?? '', identity).catch(() => undefined);
+    const removed = await hangUpLeg(rooms, nameOf(options), identity).catch(() => undefined);
     if (removed) {
       await untilAborted(settling, AbortSignal.timeout(GIVE_UP_LIMIT_MS)).catch(() => {});
       return without('cancelled');
@@ -141,6 +142,10 @@ async function giveUp(
     await pause(REMOVE_AGAIN_MS);
   }
   return without('unknown', 'LiveKit does not answer');
+}
+
+function nameOf({ room, roomName }: DialOptions): string {
+  return roomName ?? room.name ?? '';
 }
 
 function isLost(result: unknown): boolean {

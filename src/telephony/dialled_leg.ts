@@ -105,18 +105,20 @@ export function onRinging(room: Room, identity: string, listener: () => void): (
 export async function followLeg(options: {
   rooms: RoomServiceClient;
   room: Room;
+  /** (Default: the room's own) */
+  roomName?: string;
   identity: string;
   /** `performance.now()` */
   deadline: number;
   appearWithinMs: number;
   signal: AbortSignal;
 }): Promise<DialOutcome> {
-  const { rooms, room, identity, signal } = options;
+  const { rooms, room, roomName, identity, signal } = options;
   const seen = await seenInRoom(options);
   if (seen === 'absent') return without('unknown', 'no phone is in the room');
   if (seen === 'room_lost') return without('unknown', 'the room was lost');
   if (seen !== 'aborted' && seen !== 'too_late') return seen;
-  const gone = await hangUpLeg(rooms, room.name ?? '', identity).then(
+  const gone = await hangUpLeg(rooms, roomName ?? room.name ?? '', identity).then(
     () => true,
     () => false,
   );
