@@ -7,6 +7,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 // Before anything makes a logger: the ledger's client logs in the bench's own process, too.
 process.env.LOG_LEVEL ??= 'error';
 const { answering } = await import('./answering.ts');
+const { callsApi } = await import('./calls/calls_api.ts');
+const { dialling } = await import('./calls/dialling.ts');
 const { backlog } = await import('./delivery/backlog.ts');
 const { isolation } = await import('./delivery/isolation.ts');
 const { load } = await import('./delivery/load.ts');
@@ -31,9 +33,11 @@ const MEASUREMENTS = [
   isolation,
   backlog,
   ingest,
+  callsApi,
   memory,
   answering,
   hooks,
+  dialling,
   turnWithTool,
   eventDelivery,
   toolResults,

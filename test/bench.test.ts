@@ -35,6 +35,8 @@ describe('npm run bench', () => {
     expect([...measured].sort()).toEqual([
       'answering',
       'backlog',
+      'calls-api',
+      'dialling',
       'events',
       'hooks',
       'ingest',
