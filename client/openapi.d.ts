@@ -802,6 +802,8 @@ export interface components {
             };
             /** @description What was checked before an outbound call was dialled; else `null`. */
             gate: unknown;
+            /** @description When an outbound call was to be placed; `null`: at once. */
+            scheduledFor: string | null;
             /** @description The call that this one follows up; `null` for all others. */
             followsCallId: string | null;
             /**

@@ -56,6 +56,9 @@ export const ShownCall = z
     gate: z
       .unknown()
       .describe('What was checked before an outbound call was dialled; else `null`.'),
+    scheduledFor: Time.nullable().describe(
+      'When an outbound call was to be placed; `null`: at once.',
+    ),
     followsCallId: z
       .string()
       .nullable()
@@ -112,6 +115,7 @@ export function shownCall(
     contact: call.contact,
     metadata: call.metadata,
     gate: call.outbound?.gate ?? null,
+    scheduledFor: isoTime(call.outbound?.scheduledFor ?? null),
     followsCallId: call.outbound?.followsCallId ?? null,
     createdAt: isoTime(call.createdAt),
     answeredAt: isoTime(call.answeredAt),

@@ -101,7 +101,9 @@ async function prepare(
   const profiles = await freshProfiles(ledger, runtime.profiles, { signal, log: call.log });
   const profile = profiles.all.find(({ id }) => id === order.agentId);
   if (!profile) {
-    call.log.error({ agent: order.agentId }, 'the agent of this call has no profile any more');
+    const message = 'the agent of this call has no profile any more';
+    call.log.error({ agent: order.agentId }, message);
+    call.journal.error('agent_unknown', message).catch(() => undefined);
     await call.ending.end('error');
     return call.ending.signal.throwIfAborted();
   }

@@ -22,7 +22,7 @@ export const END_REASON_MEANINGS = {
     'The phone could not be called: declined, forbidden, a wrong login, a trunk or a process that broke.',
   blocked: 'The dial gate refused it when its turn came; the call’s `gate.dialling` says why.',
   context_unavailable:
-    'The CRM did not say in time who is calling, and the profile answers nobody without it (`context.on_missing`).',
+    'The CRM, or the backend of the start hook, did not answer in time, and the profile wants no call without (`context.on_missing`).',
   model_unavailable: 'The speech model could not be reached, or was lost during the call.',
   media_lost: 'The audio connection to the phone was lost.',
   worker_lost: 'The process that ran the call died, or lost its worker.',

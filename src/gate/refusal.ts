@@ -42,7 +42,8 @@ function refusalBy(failing: Reason): Refusal {
     case 'consent':
       return {
         code: 'consent_required',
-        message: 'Nobody is called who has not agreed: send knownConsent or consentRecordId.',
+        message:
+          'Nobody is called who has not agreed: send knownConsent as true, or a consentRecordId alone.',
       };
     case 'spend_cap':
       return {

@@ -10,6 +10,7 @@ export interface UrlSigner {
 }
 
 const KEY_BYTES = 32;
+const HEX_SHA256 = /^[0-9a-f]{64}$/;
 
 /**
  * HMAC-SHA256 with a key that is derived from the encryption key, so that neither gives the other
@@ -23,7 +24,8 @@ export function createUrlSigner({ current, previous }: EncryptionKeys): UrlSigne
   return {
     sign: (callId, expiresAt) => hmac(signing, callId, expiresAt).toString('hex'),
     isRight(callId, expiresAt, signature) {
-      const given = Buffer.from(signature, 'hex');
+      // Buffer.from stops at the first character that is not hex, and would let what follows pass.
+      const given = Buffer.from(HEX_SHA256.test(signature) ? signature : '', 'hex');
       return [signing, ...others].some((key) => {
         const right = hmac(key, callId, expiresAt);
         return given.length === right.length && timingSafeEqual(given, right);

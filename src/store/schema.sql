@@ -44,7 +44,9 @@ CREATE TABLE calls (
   usage text
   , redacted_at integer, variables text, api_key_id text, scheduled_for integer, gate text, consent_record_id text, follows_call_id text, outcome text, cost_microusd integer, made_by_rule integer, answered_by text, provider text not null default 'callwire', provider_call_id text) strict;
 
-CREATE INDEX calls_by_key on calls (api_key_id, created_at) where api_key_id is not null;
+CREATE INDEX calls_by_key
+  on calls (api_key_id, created_at, end_reason)
+  where api_key_id is not null;
 
 CREATE UNIQUE INDEX calls_by_provider on calls (provider, provider_call_id)
   where provider_call_id is not null;
@@ -55,7 +57,9 @@ CREATE INDEX calls_completed
 )
   where outcome is not null;
 
-CREATE INDEX calls_costing on calls (ended_at) where cost_microusd is not null;
+CREATE INDEX calls_costing
+  on calls (ended_at, cost_microusd)
+  where cost_microusd is not null;
 
 CREATE INDEX calls_dialled_to on calls (to_number, created_at) where direction = 'outbound';
 

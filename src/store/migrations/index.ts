@@ -12,6 +12,7 @@ import * as analytics from './0007_analytics.ts';
 import * as answeredBy from './0008_answered_by.ts';
 import * as reportedCalls from './0009_reported_calls.ts';
 import * as analyticsByProvider from './0010_analytics_by_provider.ts';
+import * as gateCounts from './0011_gate_counts.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -25,6 +26,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0008_answered_by': answeredBy,
   '0009_reported_calls': reportedCalls,
   '0010_analytics_by_provider': analyticsByProvider,
+  '0011_gate_counts': gateCounts,
 };
 
 /**
