@@ -25,6 +25,9 @@ export default defineConfig({
           // Calls mostly wait, for speech and for deadlines: three files at a time take about one of
           // two cores.
           maxWorkers: 3,
+          // A machine that has no time for a call process loses audio, which no code of ours gives back:
+          // such a call is made anew once. What is broken fails twice.
+          retry: 1,
           globalSetup: ['test/shared_stack.ts'],
           env: { NODE_COMPILE_CACHE },
           testTimeout: 120_000,

@@ -26,7 +26,7 @@ ${SILENCE}`,
 numbers: ["${IMPATIENT}"]
 prompt: "The caller is {{customerName | default: 'unknown'}}."
 first_message: ""
-context: { budget_ms: 200, on_missing: answer }
+context: { budget_ms: 1000, on_missing: answer }
 ${SILENCE}`,
       'strict.yaml': `name: Known callers only
 numbers: ["${STRICT}"]
