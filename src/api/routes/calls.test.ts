@@ -36,6 +36,7 @@ describe('a call', () => {
         providerCallId: null,
         gate: null,
         followsCallId: null,
+        scheduledFor: null,
         createdAt: expect.stringMatching(/Z$/),
         answeredAt: expect.stringMatching(/Z$/),
         endedAt: expect.stringMatching(/Z$/),
