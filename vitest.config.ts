@@ -15,6 +15,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{agent,client,src,sim,stack,bench}/**/*.test.ts'],
           testTimeout: 20_000,
+          // vitest leaves one core free, which is half of two.
+          maxWorkers: '100%',
           env: { LOG_LEVEL: 'silent', NODE_COMPILE_CACHE },
         },
       },

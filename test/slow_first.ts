@@ -7,12 +7,13 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  */
 const SLOW: readonly string[] = [
   'bench.test.ts',
-  'demo.test.ts',
   'watchdog.test.ts',
   'call_ends.test.ts',
   'call_model_failures.test.ts',
   'outbound_call.test.ts',
   'call_transfer.test.ts',
+  // Not beside the bench, which takes a core for itself now and then.
+  'demo.test.ts',
   'fault_backend.test.ts',
   'fault_stack.test.ts',
   'fault_full_disk.test.ts',

@@ -362,7 +362,7 @@ export class ModelSession {
   }
 
   #vadSettings() {
-    return vadSettings(this.#detection, this.#options.scenario.hearing.onsetMs);
+    return vadSettings(this.#detection, this.#options.scenario.hearing);
   }
 
   #sessionResource() {

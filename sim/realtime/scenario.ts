@@ -29,7 +29,8 @@ export interface Scenario {
   afterTools: Reply;
   onText: readonly (Reply & { contains: string })[];
   onInstructed: Reply;
-  hearing: { onsetMs: number };
+  /** `silenceMs` ends an utterance, whatever the session asks for; `undefined`: as it asks. */
+  hearing: { onsetMs: number; silenceMs: number | undefined };
   /** What the text model answers after the call, request by request. */
   extraction: readonly ExtractionStep[];
   /** What it answers who is asked who has picked up, request by request. */
@@ -124,7 +125,12 @@ const scenario = z
     on_instructed: z
       .preprocess((value) => (value === 'say' ? { say: INSTRUCTED } : value), reply)
       .default(says(INSTRUCTED)),
-    hearing: z.strictObject({ onset_ms: z.int().min(20).default(40) }).default({ onset_ms: 40 }),
+    hearing: z
+      .strictObject({
+        onset_ms: z.int().min(20).default(40),
+        silence_ms: z.int().min(20).optional(),
+      })
+      .default({ onset_ms: 40 }),
     extraction: extractionScript.default([{ kind: 'fill', values: {} }]),
     answered_by: extractionScript.default([{ kind: 'fill', values: { answered_by: 'unknown' } }]),
   })
@@ -136,7 +142,7 @@ const scenario = z
       afterTools: fields.after_tools,
       onText: fields.on_text,
       onInstructed: fields.on_instructed,
-      hearing: { onsetMs: fields.hearing.onset_ms },
+      hearing: { onsetMs: fields.hearing.onset_ms, silenceMs: fields.hearing.silence_ms },
       extraction: fields.extraction,
       answeredBy: fields.answered_by,
     }),

@@ -68,15 +68,17 @@ const SEMANTIC_SILENCE_MS = { low: 400, medium: 350, auto: 350, high: 300 } as c
 
 export function vadSettings(
   detection: TurnDetection | null | undefined,
-  onsetMs: number,
+  { onsetMs, silenceMs }: { onsetMs: number; silenceMs?: number | undefined },
 ): VadSettings {
   const semantic = detection?.type === 'semantic_vad';
   return {
     threshold: detection?.threshold ?? 0.5,
     prefixMs: detection?.prefix_padding_ms ?? 300,
-    silenceMs: semantic
-      ? SEMANTIC_SILENCE_MS[detection.eagerness ?? 'auto']
-      : (detection?.silence_duration_ms ?? 500),
+    silenceMs:
+      silenceMs ??
+      (semantic
+        ? SEMANTIC_SILENCE_MS[detection.eagerness ?? 'auto']
+        : (detection?.silence_duration_ms ?? 500)),
     onsetMs,
   };
 }
