@@ -1,10 +1,9 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { encryptionKeys } from '../../src/config/encryption_key.ts';
 import { createSecretBox } from '../../src/config/secret_box.ts';
 import { newId } from '../../src/ids.ts';
 import { openAdminStore } from '../../src/ledger/admin_store.ts';
 import type { Store } from '../../src/store/store.ts';
+import { hostEnvironment } from '../api_under_load.ts';
 import { BenchProcess } from '../bench_process.ts';
 import type { Arrivals, ReceiverOrder, ReceiverReady } from './receiver.ts';
 
@@ -35,22 +34,15 @@ export class RecordUnderLoad {
 
   /** `webhookUrl`: the endpoint of the environment. (Default: none) */
   static async start(folder: string, { webhookUrl = '' } = {}): Promise<RecordUnderLoad> {
-    const dataDir = join(folder, 'data');
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
-    const { PATH, HOME, TMPDIR, XDG_RUNTIME_DIR } = process.env;
-    const host = await BenchProcess.start(new URL('./record_host.ts', import.meta.url), [], {
-      PATH,
-      HOME,
-      TMPDIR,
-      XDG_RUNTIME_DIR,
-      DATA_DIR: dataDir,
-      LIVEKIT_URL: 'ws://127.0.0.1:1',
-      LIVEKIT_API_KEY: 'bench',
-      LIVEKIT_API_SECRET: 'a-made-up-secret-of-enough-characters',
+    const environment = await hostEnvironment(folder, {
+      SERVER: 'off',
       WEBHOOK_URL: webhookUrl,
       WEBHOOK_SECRET: SECRET,
       ALLOW_NETWORKS: '127.0.0.1',
     });
+    const dataDir = String(environment.DATA_DIR);
+    const entry = new URL('../api_host.ts', import.meta.url);
+    const host = await BenchProcess.start(entry, [], environment);
     try {
       return new RecordUnderLoad(dataDir, await openAdminStore(dataDir), host);
     } catch (error) {

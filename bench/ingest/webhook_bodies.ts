@@ -1,0 +1,27 @@
+import type { RequestBodies } from '../api_sender.ts';
+
+/** Of a call come four, in this order. */
+const EVENTS = ['call.initiated', 'call.ringing', 'call.answered', 'call.completed'] as const;
+const BESIDE = 125;
+
+/** Calls stand beside each other: the webhooks of one are a quarter of a second apart. */
+export const requestBody: RequestBodies['requestBody'] = (run, n) => {
+  const step = Math.floor(n / BESIDE) % EVENTS.length;
+  const call = `${run}-${Math.floor(n / (BESIDE * EVENTS.length))}-${n % BESIDE}`;
+  return {
+    callId: call,
+    provider: 'bench',
+    event: EVENTS[step],
+    direction: 'outbound',
+    from: '+15550100020',
+    to: '+15550100021',
+    timestamp: new Date(Date.now()).toISOString(),
+    metadata: { contactId: 'c21', agentId: 'front-desk', campaign: 'spring' },
+    ...(step === EVENTS.length - 1 && {
+      duration: 96,
+      status: 'completed',
+      transcript: 'Agent: Good morning.\nCaller: Good morning, I come on Thursday.\n'.repeat(10),
+      recording_url: 'https://recordings.example/bench.wav',
+    }),
+  };
+};
