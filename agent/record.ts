@@ -96,12 +96,7 @@ export async function startRecord(
     defaultEndpoint: defaultEndpoint && { perEvent: defaultEndpoint.perEvent },
     endpointDisableAfterMs: settings.delivery.endpointDisableAfterMs,
     ownContacts: settings.crm.adapter === 'builtin',
-    composer: {
-      prices: await loadPrices(settings.pricesFile),
-      followedAgents: profiles.all.flatMap(({ id, followUps, rules }) =>
-        followUps.length + rules.length > 0 ? [id] : [],
-      ),
-    },
+    prices: await loadPrices(settings.pricesFile),
     onLost: lost.reject,
   });
   const liveCalls = () => load.inboundCalls() + load.outboundCalls().length;

@@ -13,7 +13,7 @@ import { completedEventId } from '../events/completion_job.ts';
 import { eventComposer } from '../events/composer.ts';
 import { newId } from '../ids.ts';
 import { openSqliteStore } from '../store/sqlite_store.ts';
-import type { Append, Store } from '../store/store.ts';
+import type { Append, JobKind, Store } from '../store/store.ts';
 import { CompletionHandler, type CompletionOptions } from './completion_handler.ts';
 import { type Extraction, Extractor } from './extract.ts';
 
@@ -49,7 +49,7 @@ async function start(extractor: CompletionOptions['extractor'] = reader()): Prom
   });
   loop = new DeliveryLoop({
     store,
-    handlers: [completions, crmWrites],
+    handlers: [completions, doneAtOnce('crm_write'), doneAtOnce('follow_up')],
     schedule: createRetrySchedule({ steps: [] }),
     log,
   });
@@ -59,15 +59,15 @@ async function start(extractor: CompletionOptions['extractor'] = reader()): Prom
 const reader = () =>
   new Extractor({ baseUrl: model.url, apiKey: 'sk-made-up', model: 'gpt-6-luna' });
 
-/** The CRM takes the activity of each call, which nobody here asks about. */
-const crmWrites: JobHandler = {
-  kind: 'crm_write',
+/** What else is done after a call, which nobody here asks about. */
+const doneAtOnce = (kind: JobKind): JobHandler => ({
+  kind,
   attempt: () => {
     const attempt = { at: Date.now(), durationMs: 1, status: 200, error: null, response: null };
     return Promise.resolve({ attempt, verdict: { kind: 'success' } });
   },
   result: () => null,
-};
+});
 
 async function stop(): Promise<void> {
   await loop.stop({ deadlineMs: 0 });

@@ -7,7 +7,7 @@ import { type CallRule, callRulesFrom } from '../config/call_rules.ts';
 import { DEFAULT_EXTRACTION } from '../config/extraction_fields.ts';
 import { FOLLOWED_OUTCOMES, type FollowUpRule, OUTCOME_WORDS } from '../config/follow_up_rules.ts';
 import { draftEvent, type EndReason, OUTCOMES, type Outcome } from '../events/catalogue.ts';
-import { createEventComposer } from '../events/composer.ts';
+import { eventComposer } from '../events/composer.ts';
 import type { GateRules } from '../gate/decision.ts';
 import { DialGate } from '../gate/dial_gate.ts';
 import { AT, RULES } from '../gate/testing/calls.ts';
@@ -41,7 +41,7 @@ beforeEach(async () => {
   vip = undefined;
   store = await openSqliteStore({
     dataDir,
-    composer: createEventComposer({ followedAgents: ['sales', 'vip'] }),
+    composer: eventComposer,
     defaultEndpoint: null,
     clock: () => now,
   });
@@ -283,7 +283,8 @@ it('is none of other outcomes, other agents, and of what is deleted', async () =
 
   const support = await placed({ agentId: 'support', to: '+12125550102' });
   await completed(support.id, 'NO_ANSWER');
-  expect(await jobs()).toEqual([]);
+  await followUp();
+  expect(await callsAfter(support.id)).toEqual([]);
 
   const deleted = await placed({ to: '+12125550103' });
   await completed(deleted.id, 'NO_ANSWER');

@@ -15,17 +15,12 @@ export function isForEverybody(type: string): boolean {
   return !type.startsWith('transcript.');
 }
 
-export interface ComposerOptions {
-  /** What calls cost by. (Default: the list prices) */
-  prices?: PriceTable | undefined;
-  /** The agents whose profile has more calls follow. (Default: none) */
-  followedAgents?: readonly string[] | undefined;
-}
-
-/** The catalogue's side of the append: what the store asks of an event while it writes it. */
-export function createEventComposer(options: ComposerOptions = {}): EventComposer {
-  const { prices } = options;
-  const followed = new Set(options.followedAgents);
+/**
+ * The catalogue's side of the append: what the store asks of an event while it writes it.
+ *
+ * @param prices What calls cost by. (Default: the list prices)
+ */
+export function createEventComposer(prices?: PriceTable): EventComposer {
   return {
     kindOf(type) {
       if (!isEventType(type)) return null;
@@ -55,9 +50,8 @@ export function createEventComposer(options: ComposerOptions = {}): EventCompose
     follow: followReports,
 
     jobsFor({ draft, call, history }) {
-      if (draft.type === 'call.completed') {
-        return followed.has(call.agentId) ? [followUpJob(call)] : [];
-      }
+      // Of every call: only the handler knows the profile as it is by then.
+      if (draft.type === 'call.completed') return [followUpJob(call)];
       if (draft.type !== 'call.ended') return [];
       const jobs = [
         callActivityJob(call, history),

@@ -125,7 +125,7 @@ describe('the store in its thread', () => {
     await store.close();
     const telephony = { ...LIST_PRICES.telephony, inboundMinute: 7 };
     const prices = { ...LIST_PRICES, telephony };
-    store = await openStore({ dataDir, defaultEndpoint: null, composer: { prices } });
+    store = await openStore({ dataDir, defaultEndpoint: null, prices });
     const usage = {
       id: newId('fct'),
       kind: 'usage' as const,

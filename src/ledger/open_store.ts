@@ -1,5 +1,5 @@
+import type { PriceTable } from '../cost/price_table.ts';
 import type { CallwireError } from '../errors.ts';
-import type { ComposerOptions } from '../events/composer.ts';
 import { thisCommand } from '../store/data_dir_lock.ts';
 import type { DefaultEndpoint } from '../store/default_endpoint.ts';
 import type { Store } from '../store/store.ts';
@@ -24,12 +24,12 @@ export function openStore(options: {
   endpointDisableAfterMs?: number;
   /** The contacts of this database are the CRM's, and learn of each call. (Default: true) */
   ownContacts?: boolean;
-  /** What is said of calls, and done after them. */
-  composer?: ComposerOptions;
+  /** What calls cost by. (Default: the list prices) */
+  prices?: PriceTable;
   /** The store has died; only another process can open it again. */
   onLost?: (error: CallwireError) => void;
 }): Promise<Store> {
-  const { onLost, composer = {}, ...rest } = options;
-  const data: ThreadData = { ...rest, composer, command: thisCommand() };
+  const { onLost, ...rest } = options;
+  const data: ThreadData = { ...rest, command: thisCommand() };
   return startStoreThread(new URL('./store_thread.ts', import.meta.url), data, onLost);
 }

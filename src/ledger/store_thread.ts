@@ -3,14 +3,15 @@
  * the events it writes: their composer is given to it.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type ComposerOptions, createEventComposer } from '../events/composer.ts';
+import type { PriceTable } from '../cost/price_table.ts';
+import { createEventComposer } from '../events/composer.ts';
 import { type StoreThreadData, serveSqliteStore } from '../store/sqlite_thread.ts';
 
 /** What the thread is started with: the store's part, and the composer's. */
 export interface ThreadData extends StoreThreadData {
-  composer: ComposerOptions;
+  prices?: PriceTable;
 }
 
 if (parentPort === null) throw new Error('store_thread.ts is the entry of a worker thread');
-const { composer, ...data } = workerData as ThreadData;
-await serveSqliteStore(parentPort, data, createEventComposer(composer));
+const { prices, ...data } = workerData as ThreadData;
+await serveSqliteStore(parentPort, data, createEventComposer(prices));
