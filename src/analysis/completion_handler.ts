@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { ExtractionField } from '../config/extraction_fields.ts';
+import { beginAttempt } from '../delivery/attempt_record.ts';
 import type { AttemptOutcome, JobHandler } from '../delivery/job_handler.ts';
 import { createRetrySchedule } from '../delivery/retry_schedule.ts';
 import { draftEvent, OUTCOMES } from '../events/catalogue.ts';
@@ -88,29 +89,21 @@ export class CompletionHandler implements JobHandler {
 
   async attempt(job: ClaimedJob, signal: AbortSignal): Promise<AttemptOutcome> {
     const at = this.#clock();
-    const started = performance.now();
-    const record = (extraction: Extraction | null): AttemptRecord => ({
-      at,
-      durationMs: Math.round(performance.now() - started),
-      status: extraction?.kind === 'extracted' ? 200 : (extraction?.status ?? null),
-      error: extraction === null || extraction.kind === 'extracted' ? null : extraction.code,
-      response: extraction?.kind === 'none' ? (extraction.response ?? null) : null,
-    });
-
+    const record = beginAttempt(at);
     const read = await this.#read(job.callId ?? '');
     if (read === 'failed') {
-      return { attempt: { ...record(null), error: 'store' }, verdict: { kind: 'retry' } };
+      return { attempt: record({ error: 'store' }), verdict: { kind: 'retry' } };
     }
     const { call, events, facts } = read;
     if (call === null || events.some(({ type }) => type === 'call.completed')) {
-      return { attempt: record(null), verdict: { kind: 'success' } };
+      return { attempt: record(), verdict: { kind: 'success' } };
     }
     // What the platform that ran the call has made of it is not made again.
     const told = reportedCall(facts);
     const extraction = told?.extraction
       ? null
       : await this.#extract(job, call, { events, facts }, signal);
-    const attempt = record(extraction);
+    const attempt = record(extraction === null ? {} : answerOf(extraction));
     if (extraction?.kind === 'retry') {
       // Ended by the shutdown, not by the model: the next worker asks again.
       if (signal.aborted) return { attempt, verdict: { kind: 'hold', untilMs: at } };
@@ -229,6 +222,14 @@ export class CompletionHandler implements JobHandler {
       'call completed',
     );
   }
+}
+
+/** What an attempt says of the model. */
+function answerOf(extraction: Extraction): Pick<AttemptRecord, 'status' | 'error' | 'response'> {
+  if (extraction.kind === 'extracted') return { status: 200, error: null, response: null };
+  const { kind, status, code } = extraction;
+  const response = kind === 'none' ? (extraction.response ?? null) : null;
+  return { status, error: code, response };
 }
 
 /** What the operator can do about a model that answers, and always the same. */

@@ -1,3 +1,4 @@
+import { beginAttempt } from '../delivery/attempt_record.ts';
 import type { AttemptOutcome, JobHandler } from '../delivery/job_handler.ts';
 import { derivedId } from '../ids.ts';
 import type { Append, AttemptRecord, ClaimedJob } from '../store/store.ts';
@@ -24,15 +25,7 @@ export class CrmWriteHandler implements JobHandler {
 
   async attempt(job: ClaimedJob, signal: AbortSignal): Promise<AttemptOutcome> {
     const at = Date.now();
-    const started = performance.now();
-    const record = (rest: Partial<AttemptRecord>): AttemptRecord => ({
-      at,
-      durationMs: Math.round(performance.now() - started),
-      status: null,
-      error: null,
-      response: null,
-      ...rest,
-    });
+    const record = beginAttempt(at);
     const body = crmWriteBodySchema.safeParse(job.body);
     if (!body.success) {
       return { attempt: record({ error: 'invalid_body' }), verdict: { kind: 'final' } };

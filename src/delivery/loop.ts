@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Append, ClaimedJob, JobKind, Settlement, Store } from '../store/store.ts';
 import { logAttempt } from './attempt_line.ts';
+import { beginAttempt, untried } from './attempt_record.ts';
 import type { AttemptOutcome, JobHandler } from './job_handler.ts';
 import type { RetrySchedule } from './retry_schedule.ts';
 import { SettlementWriter } from './settlement_writer.ts';
@@ -241,7 +242,7 @@ export class DeliveryLoop {
     const lanes = this.#handlers.get(job.kind)?.lanes ?? this.#perTarget;
     const outcome = (await this.#lanes.enter(job.target, Math.min(lanes, this.#perTarget)))
       ? await this.#attempt(job, controller).finally(() => this.#lanes.leave(job.target))
-      : untried(this.#clock());
+      : laneless(this.#clock());
     const settlement = this.#settle(job, outcome);
     logAttempt(this.#attemptLog, job, outcome, settlement.next, this.#clock());
     // The eighth that is left behind the line and the attempt.
@@ -252,11 +253,11 @@ export class DeliveryLoop {
   /** Whatever the handler does, an outcome comes back before the claim runs out. */
   async #attempt(job: ClaimedJob, controller: AbortController): Promise<AttemptOutcome> {
     const at = this.#clock();
-    const started = performance.now();
-    const ended = (error: string, verdict: AttemptOutcome['verdict']): AttemptOutcome => {
-      const durationMs = Math.round(performance.now() - started);
-      return { attempt: { at, durationMs, status: null, error, response: null }, verdict };
-    };
+    const record = beginAttempt(at);
+    const ended = (error: string, verdict: AttemptOutcome['verdict']): AttemptOutcome => ({
+      attempt: record({ error }),
+      verdict,
+    });
     const handler = this.#handlers.get(job.kind);
     // Made by a newer version, or for a process with more handlers: nothing is lost by waiting.
     if (!handler) return ended('no_handler', { kind: 'hold', untilMs: at + this.#leaseMs });
@@ -341,11 +342,8 @@ export class DeliveryLoop {
 }
 
 /** Claimed ahead, and no lane became free: it waits again. */
-function untried(at: number): AttemptOutcome {
-  return {
-    attempt: { at, durationMs: 0, status: null, error: 'no_lane', response: null },
-    verdict: { kind: 'hold', untilMs: at },
-  };
+function laneless(at: number): AttemptOutcome {
+  return { attempt: untried(at, 'no_lane'), verdict: { kind: 'hold', untilMs: at } };
 }
 
 /** Waits for `work`, but never longer than `ms`. */

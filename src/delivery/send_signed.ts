@@ -1,6 +1,6 @@
 import { signRequest } from '../events/signatures.ts';
-import type { AttemptRecord } from '../store/store.ts';
 import { errorCode, PROXY_FAULTS } from './attempt_error.ts';
+import { beginAttempt, untried } from './attempt_record.ts';
 import type { Destination } from './endpoint.ts';
 import type { AttemptOutcome } from './job_handler.ts';
 import { post } from './post.ts';
@@ -35,15 +35,7 @@ export async function sendSigned(
   message: SignedMessage,
 ): Promise<AttemptOutcome> {
   const { destination, body, at, deadlineMs, holdMs, signal } = message;
-  const started = performance.now();
-  const record = (attempt: Partial<AttemptRecord>): AttemptRecord => ({
-    at,
-    durationMs: Math.round(performance.now() - started),
-    status: null,
-    error: null,
-    response: null,
-    ...attempt,
-  });
+  const record = beginAttempt(at);
   const headers = {
     'Content-Type': 'application/json',
     'User-Agent': USER_AGENT,
@@ -88,16 +80,10 @@ export async function sendSigned(
 
 /** Not tried; looked at again later. */
 export function hold(at: number, reason: string, forMs: number): AttemptOutcome {
-  return {
-    attempt: { at, durationMs: 0, status: null, error: reason, response: null },
-    verdict: { kind: 'hold', untilMs: at + forMs },
-  };
+  return { attempt: untried(at, reason), verdict: { kind: 'hold', untilMs: at + forMs } };
 }
 
 /** No attempt can succeed. */
 export function final(at: number, error: string): AttemptOutcome {
-  return {
-    attempt: { at, durationMs: 0, status: null, error, response: null },
-    verdict: { kind: 'final' },
-  };
+  return { attempt: untried(at, error), verdict: { kind: 'final' } };
 }

@@ -1,8 +1,7 @@
-import { draftEvent } from '../events/catalogue.ts';
-import { derivedId } from '../ids.ts';
 import { isMadeEndpoint } from '../store/default_endpoint.ts';
 import type { Append, ClaimedJob } from '../store/store.ts';
 import { endpointIdOf, type WebhookEndpoint } from './endpoint.ts';
+import { exhausted } from './exhausted.ts';
 import type { Resolve } from './guarded_connector.ts';
 import type { AttemptOutcome, JobHandler } from './job_handler.ts';
 import { createReachAgents, type ReachAgents } from './reach_agents.ts';
@@ -88,22 +87,12 @@ export class WebhookHandler implements JobHandler {
     if (end === 'done' || !job.event || ABOUT_DELIVERY.has(job.event.type)) return null;
     // Deleted while the job was claimed: whoever did it knows.
     if (outcome.attempt.error === 'unknown_endpoint' && isMadeEndpoint(job.target)) return null;
-    const type = 'delivery.exhausted';
-    const draft = draftEvent(
-      type,
-      {
-        endpoint_id: endpointIdOf(job.target),
-        delivery_id: job.id,
-        event_id: job.event.id,
-        event_type: job.event.type,
-        attempts: job.attempt,
-        last_status: outcome.attempt.status,
-        last_error: outcome.attempt.error,
-      },
-      // Of the job, not new: a settlement that is repeated after a crash says it once.
-      { id: derivedId('evt', job.createdAt, `${job.id} ${type}`), time: this.#clock() },
-    );
-    return { callId: null, events: [draft] };
+    return exhausted(job, {
+      endpointId: endpointIdOf(job.target),
+      event: job.event,
+      attempt: outcome.attempt,
+      time: this.#clock(),
+    });
   }
 
   /** Drops idle connections. Call it once the loop has stopped. */

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { CallTicket } from '../call/call_ticket.ts';
+import { beginAttempt } from '../delivery/attempt_record.ts';
 import type { AttemptOutcome, JobHandler } from '../delivery/job_handler.ts';
 import { createRetrySchedule } from '../delivery/retry_schedule.ts';
 import { draftEvent } from '../events/catalogue.ts';
@@ -70,15 +71,9 @@ export class DialHandler implements JobHandler {
 
   async attempt(job: ClaimedJob, signal: AbortSignal): Promise<AttemptOutcome> {
     const at = this.#clock();
-    const started = performance.now();
+    const record = beginAttempt(at);
     const outcome = (verdict: AttemptOutcome['verdict'], error: string | null = null) => ({
-      attempt: {
-        at,
-        durationMs: Math.round(performance.now() - started),
-        status: null,
-        error,
-        response: null,
-      },
+      attempt: record({ error }),
       verdict,
     });
     try {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Profile } from '../config/profile.ts';
+import { beginAttempt } from '../delivery/attempt_record.ts';
 import type { AttemptOutcome, JobHandler } from '../delivery/job_handler.ts';
 import { createRetrySchedule } from '../delivery/retry_schedule.ts';
 import { DAY_MS } from '../durations.ts';
@@ -62,15 +63,9 @@ export class FollowUpHandler implements JobHandler {
 
   async attempt(job: ClaimedJob, signal: AbortSignal): Promise<AttemptOutcome> {
     const at = this.#clock();
-    const started = performance.now();
+    const record = beginAttempt(at);
     const outcome = (verdict: AttemptOutcome['verdict'], error: string | null = null) => ({
-      attempt: {
-        at,
-        durationMs: Math.round(performance.now() - started),
-        status: null,
-        error,
-        response: null,
-      },
+      attempt: record({ error }),
       verdict,
     });
     try {

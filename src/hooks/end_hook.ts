@@ -1,9 +1,9 @@
 import type { Profile } from '../config/profile.ts';
 import type { WebhookEndpoint } from '../delivery/endpoint.ts';
+import { exhausted } from '../delivery/exhausted.ts';
 import type { AttemptOutcome, JobHandler } from '../delivery/job_handler.ts';
 import { createReachAgents, type ReachAgentOptions } from '../delivery/reach_agents.ts';
 import { final, hold, sendSigned } from '../delivery/send_signed.ts';
-import { draftEvent } from '../events/catalogue.ts';
 import { endHookBody } from '../events/end_hook_job.ts';
 import { derivedId } from '../ids.ts';
 import type { Append, ClaimedJob, Store } from '../store/store.ts';
@@ -92,22 +92,13 @@ export class EndHookHandler implements JobHandler {
 
   result(job: ClaimedJob, outcome: AttemptOutcome, end: 'done' | 'exhausted'): Append | null {
     if (end === 'done') return null;
-    const type = 'delivery.exhausted';
-    const draft = draftEvent(
-      type,
-      {
-        endpoint_id: job.target,
-        delivery_id: job.id,
-        event_id: endHookBody.safeParse(job.body).data?.eventId ?? '',
-        event_type: 'call.ended',
-        attempts: job.attempt,
-        last_status: outcome.attempt.status,
-        last_error: outcome.attempt.error,
-      },
-      // Of the job, not new: a settlement that is repeated after a crash says it once.
-      { id: derivedId('evt', job.createdAt, `${job.id} ${type}`), time: this.#clock() },
-    );
-    return { callId: null, events: [draft] };
+    const id = endHookBody.safeParse(job.body).data?.eventId ?? '';
+    return exhausted(job, {
+      endpointId: job.target,
+      event: { id, type: 'call.ended' },
+      attempt: outcome.attempt,
+      time: this.#clock(),
+    });
   }
 
   /** Drops idle connections. Call it once the loop has stopped. */

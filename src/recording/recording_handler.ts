@@ -1,12 +1,13 @@
 import { open, stat, unlink } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { beginAttempt } from '../delivery/attempt_record.ts';
 import type { AttemptOutcome, JobHandler } from '../delivery/job_handler.ts';
 import { createRetrySchedule } from '../delivery/retry_schedule.ts';
 import { DAY_MS } from '../durations.ts';
 import { draftEvent } from '../events/catalogue.ts';
 import { type RecordingBody, recordingBody } from '../events/recording_job.ts';
 import type { RecordingRecord } from '../store/recording_store.ts';
-import type { Append, AttemptRecord, ClaimedJob } from '../store/store.ts';
+import type { Append, ClaimedJob } from '../store/store.ts';
 import { EGRESS_CONTENT_TYPE, egressName, type egressResult } from './egress.ts';
 import type { RecordingLink, RecordingLinks } from './recording_links.ts';
 import type { RecordingStorage } from './recording_storage.ts';
@@ -81,43 +82,37 @@ export class RecordingHandler implements JobHandler {
 
   async attempt(job: ClaimedJob, signal: AbortSignal): Promise<AttemptOutcome> {
     const at = this.#clock();
-    const started = performance.now();
-    const record = (error: string | null): AttemptRecord => ({
-      at,
-      durationMs: Math.round(performance.now() - started),
-      status: null,
-      error,
-      response: null,
-    });
+    const record = beginAttempt(at);
     const body = recordingBody.safeParse(job.body).data;
-    if (job.callId === null) return { attempt: record('no_call'), verdict: { kind: 'final' } };
+    if (job.callId === null)
+      return { attempt: record({ error: 'no_call' }), verdict: { kind: 'final' } };
     try {
       const found = await this.#within(this.#find(job, body), signal);
       if (found === 'egress failed') {
-        return { attempt: record('egress'), verdict: { kind: 'final' } };
+        return { attempt: record({ error: 'egress' }), verdict: { kind: 'final' } };
       }
       if (found === 'egress under way') {
         const verdict = { kind: 'hold', untilMs: at + EGRESS_PAUSE_MS } as const;
-        return { attempt: record(null), verdict };
+        return { attempt: record(), verdict };
       }
       if (found === 'under way') {
-        return { attempt: record(null), verdict: { kind: 'hold', untilMs: at } };
+        return { attempt: record(), verdict: { kind: 'hold', untilMs: at } };
       }
       if (found === 'elsewhere') {
         if (at < (body?.endedAt ?? 0) + ELSEWHERE_LIMIT_MS) {
           const verdict = { kind: 'hold', untilMs: at + ELSEWHERE_PAUSE_MS } as const;
-          return { attempt: record('no_file'), verdict };
+          return { attempt: record({ error: 'no_file' }), verdict };
         }
         this.#options.log.error({ call: job.callId }, 'a recording is lost: nobody has its file');
-        return { attempt: record('no_file'), verdict: { kind: 'final' } };
+        return { attempt: record({ error: 'no_file' }), verdict: { kind: 'final' } };
       }
-      if (found === 'nothing') return { attempt: record(null), verdict: { kind: 'success' } };
+      if (found === 'nothing') return { attempt: record(), verdict: { kind: 'success' } };
       const link = await this.#options.links.to({ callId: job.callId, location: found.location });
       const detail = { stored: found, link };
-      return { attempt: record(null), verdict: { kind: 'success', detail } };
+      return { attempt: record(), verdict: { kind: 'success', detail } };
     } catch (error) {
       if (signal.aborted || this.#closing.signal.aborted) {
-        return { attempt: record('aborted'), verdict: { kind: 'hold', untilMs: at } };
+        return { attempt: record({ error: 'aborted' }), verdict: { kind: 'hold', untilMs: at } };
       }
       this.#options.log.error(
         { err: error, call: job.callId, attempt: job.attempt },
@@ -127,7 +122,7 @@ export class RecordingHandler implements JobHandler {
         job.attempt > STEPS_MS.length
           ? ({ kind: 'hold', untilMs: at + PATIENCE_MS } as const)
           : ({ kind: 'retry' } as const);
-      return { attempt: record('storage'), verdict };
+      return { attempt: record({ error: 'storage' }), verdict };
     }
   }
 
