@@ -13,7 +13,6 @@ import type {
   AttemptRecord,
   CallRecord,
   ClaimedJob,
-  FactDraft,
   Store,
   StoredEvent,
 } from '../store/store.ts';
@@ -94,15 +93,13 @@ export class CompletionHandler implements JobHandler {
     if (read === 'failed') {
       return { attempt: record({ error: 'store' }), verdict: { kind: 'retry' } };
     }
-    const { call, events, facts } = read;
-    if (call === null || events.some(({ type }) => type === 'call.completed')) {
+    const { call, ...heard } = read;
+    if (call === null || heard.events.some(({ type }) => type === 'call.completed')) {
       return { attempt: record(), verdict: { kind: 'success' } };
     }
     // What the platform that ran the call has made of it is not made again.
-    const told = reportedCall(facts);
-    const extraction = told?.extraction
-      ? null
-      : await this.#extract(job, call, { events, facts }, signal);
+    const { told } = heard;
+    const extraction = told?.extraction ? null : await this.#extract(job, call, heard, signal);
     const attempt = record(extraction === null ? {} : answerOf(extraction));
     if (extraction?.kind === 'retry') {
       // Ended by the shutdown, not by the model: the next worker asks again.
@@ -128,7 +125,8 @@ export class CompletionHandler implements JobHandler {
       const call = await store.getCall(callId);
       const events = await store.listCallEvents(callId);
       const reported = call !== null && call.providerCallId !== null;
-      return { call, events, facts: reported ? await store.listFacts(callId) : [] };
+      const told = reported ? reportedCall(await store.listFacts(callId)) : null;
+      return { call, events, told };
     } catch (error) {
       log.error({ err: error, call: callId }, 'a call that has ended could not be read');
       return 'failed';
@@ -150,7 +148,7 @@ export class CompletionHandler implements JobHandler {
       {
         direction: call.direction,
         startedAt: call.answeredAt,
-        transcript: spokenIn(heard),
+        transcript: spokenIn(heard.events, heard.told),
       },
       fieldsOf(call.agentId),
       AbortSignal.any([signal, AbortSignal.timeout(limitMs)]),
@@ -296,13 +294,13 @@ const Utterance = z.object({
 /** What there is to read of a call. */
 interface Heard {
   events: readonly StoredEvent[];
-  /** Of a call that another platform ran. */
-  facts: readonly FactDraft[];
+  /** Of a call that another platform ran; `null` for our own. */
+  told: ReportedCall | null;
 }
 
 /** Whether the other party said anything: a transcript of the agent alone tells nothing. */
-function hasSpoken({ events, facts }: Heard): boolean {
-  if (reportedCall(facts)?.otherSpoke) return true;
+function hasSpoken({ events, told }: Heard): boolean {
+  if (told?.otherSpoke) return true;
   return events.some(
     ({ type, body }) =>
       type === 'transcript.final' && Utterance.safeParse(JSON.parse(body)).success,

@@ -4,7 +4,7 @@ import type { PriceTable } from '../cost/price_table.ts';
 import type { CallHistory, ComposeInput } from '../store/event_composer.ts';
 import type { CallRecord } from '../store/store.ts';
 import type { EventData, EventType } from './catalogue.ts';
-import { reportedCall } from './reported_call.ts';
+import { type ReportedCall, reportedCall } from './reported_call.ts';
 import { transcriptText } from './transcript_text.ts';
 import { ANSWERED_BY, type AnsweredBy } from './vocabulary.ts';
 
@@ -30,19 +30,20 @@ const DERIVATIONS: Derivations = {
   'call.answered': ({ call }) => contactOf(call),
   'transcript.final': ({ transcriptSequence }) =>
     transcriptSequence === null ? {} : { transcript_sequence: transcriptSequence },
-  'call.ended': ({ call, history }, prices) =>
-    call === null
-      ? {}
-      : {
-          duration_seconds: durationSeconds(call),
-          context: call.context,
-          context_ms: call.contextMs,
-          ...contactOf(call),
-          transcript: spokenIn(history),
-          cost: reportedCall(history.facts)?.cost ?? costOf(call, prices),
-        },
+  'call.ended': ({ call, history }, prices) => {
+    if (call === null) return {};
+    const told = reportedCall(history.facts);
+    return {
+      duration_seconds: durationSeconds(call),
+      context: call.context,
+      context_ms: call.contextMs,
+      ...contactOf(call),
+      transcript: spokenIn(history.events, told),
+      cost: told?.cost ?? costOf(call, prices),
+    };
+  },
   'call.completed': ({ call, history }) => ({
-    transcript: spokenIn(history),
+    transcript: spokenIn(history.events, reportedCall(history.facts)),
     ...contactOf(call),
     consent_record_id: call?.outbound?.consentRecordId ?? null,
     answered_by: answeredBy(call),
@@ -78,8 +79,11 @@ function costOf(call: CallRecord, prices: PriceTable): EventData['call.ended']['
 }
 
 /** What was said in a call: our own, or one that another platform has told of. */
-export function spokenIn({ events, facts }: Pick<CallHistory, 'events' | 'facts'>): string {
-  return reportedCall(facts)?.transcript ?? transcriptText(events);
+export function spokenIn(
+  events: CallHistory['events'],
+  told: Pick<ReportedCall, 'transcript'> | null,
+): string {
+  return told?.transcript ?? transcriptText(events);
 }
 
 function contactOf(call: CallRecord | null): { contact?: CallRecord['contact'] } {
