@@ -142,13 +142,16 @@ it('keeps what was acknowledged when the worker dies on it, too', async () => {
   await eachHasMore(talkers, 'refusals');
   host.kill('SIGKILL');
   await once(host, 'exit');
-  const between = await openStore({ dataDir, defaultEndpoint: null });
-  await expect(between.append([opening(newId('call'))])).rejects.toMatchObject({
+  // Some of what the dead one had reserved may be free: it opens, or it does not even do that.
+  const between = async () => {
+    const opened = await openStore({ dataDir, defaultEndpoint: null });
+    await opened.append([opening(newId('call'))]).finally(() => opened.close());
+  };
+  await expect(between()).rejects.toMatchObject({
     code: 'STORE_FULL',
     retryable: true,
     remedy: expect.stringContaining('space'),
   });
-  await between.close();
 
   await disk.free();
   // Whoever has not found the next worker yet ends in its spool, which the one after takes in.

@@ -1,6 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -42,6 +50,23 @@ describe('the lock of DATA_DIR', () => {
     lock = lockDataDir(dataDir, 'test');
     expect(statSync(dataDir).mode & 0o777).toBe(0o700);
     expect(readDataDirHolder(dataDir)).toMatchObject({ pid: process.pid, command: 'test' });
+  });
+
+  /*
+   * The disk is full to the last byte, and the worker starts: SQLite's file of the lock has its place
+   * already, a name does not fit any more. The worker once died of that with a bare ENOSPC.
+   */
+  it('is held also where nobody can be named', () => {
+    mkdirSync(dataDir);
+    symlinkSync(join(parent, 'gone', 'holder.json'), join(dataDir, 'holder.json'));
+    lock = lockDataDir(dataDir, 'test');
+    expect(readDataDirHolder(dataDir)).toBeNull();
+    expect(() => lockDataDir(dataDir)).toThrow(
+      expect.objectContaining({
+        code: 'DATA_DIR_LOCKED',
+        message: expect.stringContaining('in use by another process'),
+      }),
+    );
   });
 
   it('tells a second process who holds it and what to do', async () => {

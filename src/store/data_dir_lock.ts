@@ -37,7 +37,11 @@ export function lockDataDir(dataDir: string, command: string = thisCommand()): D
     command,
     since: new Date().toISOString(),
   };
-  writeFileSync(holderFile, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+  try {
+    writeFileSync(holderFile, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+  } catch {
+    // On a full disk. The lock is held all the same, and what is wrong the first append says.
+  }
   return {
     release() {
       if (!lock.open) return;
