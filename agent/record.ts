@@ -4,6 +4,7 @@ import { Extractor } from '../src/analysis/extract.ts';
 import { createMetrics, type Metrics } from '../src/api/metrics.ts';
 import { resealSecrets } from '../src/api/reseal_secrets.ts';
 import { type LookedAtProfiles, profileRequests } from '../src/call/current_profiles.ts';
+import { roomClaimRequests } from '../src/call/room_claim.ts';
 import { encryptionKeys } from '../src/config/encryption_key.ts';
 import { DEFAULT_EXTRACTION } from '../src/config/extraction_fields.ts';
 import { logger } from '../src/config/log.ts';
@@ -206,6 +207,7 @@ const fromSchema = z.object({ from: z.string().nullable() });
 function requestHandlers(store: Store, ending: Promise<void>): RequestHandlers {
   return {
     ...builtinCrmRequests(store),
+    ...roomClaimRequests(store),
     'calls.countLive': (params) => store.countLiveCalls(fromSchema.parse(params).from),
     'calls.awaitShutdown': async (_params, signal) => {
       const pause = AbortSignal.any([signal, AbortSignal.timeout(LONG_POLL_MS)]);

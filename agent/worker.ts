@@ -15,6 +15,7 @@ import { onChildExit } from './child_exits.ts';
 import { startHttpApi } from './http_api.ts';
 import { libraryLevel, routeLibraryLogs } from './library_logs.ts';
 import { startRecord } from './record.ts';
+import { watchWaitingJobs } from './waiting_jobs.ts';
 import { replaceDeadWarmProcesses } from './warm_process.ts';
 
 const log = logger('worker');
@@ -58,7 +59,14 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   const livekit = livekitApi(settings.livekit);
   await checkLiveKit(livekit, settings.livekit.url);
   const registration = Promise.withResolvers<void>();
-  const tickets = () => server.activeJobs.map(({ job }) => readTicket(job.metadata));
+  const waiting = await watchWaitingJobs((job) => admission.jobOver(job));
+  /** Those that have a process, and those that wait for one. */
+  const jobs = () => {
+    const running = server.activeJobs.map(({ job }) => job);
+    const ids = new Set(running.map(({ id }) => id));
+    return [...running, ...waiting().filter(({ id }) => !ids.has(id))];
+  };
+  const tickets = () => jobs().map(({ metadata }) => readTicket(metadata));
   const { host, port, publicUrl } = settings.server;
   let apiUrl = publicUrl ?? `http://${host}:${port}`;
   const record = await startRecord(settings, {
@@ -79,7 +87,7 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   const { max } = settings.calls;
   await replaceDeadWarmProcesses();
   const server = createServer(settings, () => admission);
-  const running = () => server.activeJobs.map(({ job }) => job.id);
+  const running = () => jobs().map(({ id }) => id);
   const admission = new Admission({
     maxCalls: max,
     runningJobs: running,

@@ -10,6 +10,7 @@ import {
 } from '../telephony/room_now.ts';
 import type { RoomRef } from '../telephony/room_ref.ts';
 import type { Admission } from './admission.ts';
+import { callOfRoom } from './call_of_room.ts';
 import { REQUEST_TERMINATED } from './missed_call.ts';
 import { transferUnderWay } from './transfer_under_way.ts';
 
@@ -26,9 +27,6 @@ const TIMING: RescueTiming = { againMs: 2_000, leaveMs: 10_000, settleMs: 1_000 
 
 /** A transfer whose outcome is unknown after so many looks, each `leaveMs` apart, is over: REFER gets 30 s. */
 const TRANSFER_LOOKS = 4;
-
-/** How far the clocks of LiveKit and of a worker may be apart. */
-const CLOCKS_DIFFER_MS = 60_000;
 
 /** A room that is looked after, and what is known of it that LiveKit does not tell. */
 export interface WatchedRoom extends RoomRef {
@@ -145,10 +143,8 @@ export class CallerRescue {
     return { kind: 'alone', phone, dispatches };
   }
 
-  /** The call that this room is for; not one of an earlier room of the same name. */
-  async #callIn({ name, createdAt }: RoomRef): Promise<CallRecord | undefined> {
-    const calls = await this.#options.store.callsOfRoom(name, createdAt - CLOCKS_DIFFER_MS);
-    return calls.find(({ endedAt }) => endedAt === null || endedAt >= createdAt);
+  #callIn(room: RoomRef): Promise<CallRecord | undefined> {
+    return callOfRoom(this.#options.store, room);
   }
 
   /** The dispatches that a caller of ours waits for; `null` for callers of somebody else. */

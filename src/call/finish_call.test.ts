@@ -99,6 +99,17 @@ describe('the end of a call', () => {
     ]);
   });
 
+  // The record of one phone call stood there twice, the second time without who was called.
+  it('is not written of a caller who never appeared because another process had them', async () => {
+    const fake = unanswered();
+    fake.call.opened = false;
+    fake.ledger.request = () => Promise.resolve({ taken: true } as never);
+    await finishCall(fake.call, fake.ledger.client, 'caller_hung_up');
+    expect(fake.ledger.appends).toEqual([]);
+    expect(fake.deleted).toEqual([]);
+    expect(fake.shutDown).toEqual(['caller_hung_up']);
+  });
+
   it('lets go of a model that nobody has used', async () => {
     const fake = unanswered();
     const discard = vi.fn(() => Promise.resolve());

@@ -7,6 +7,7 @@ import { deleteRoom } from '../telephony/livekit_api.ts';
 import { lastWordsHeard } from './last_words.ts';
 import type { LiveCall } from './live_call.ts';
 import { BUSY_HERE, REQUEST_TERMINATED } from './missed_call.ts';
+import { isAnothers } from './room_claim.ts';
 import { playTechnicalDifficulties } from './spoken_notice.ts';
 import { sessionUsage } from './usage.ts';
 
@@ -35,7 +36,7 @@ export async function finishCall(
 ): Promise<void> {
   const { job, journal, log, livekit } = call;
   const answered = call.answeredAt !== undefined;
-  const owned = !ledger.fenced.aborted && !call.disowned;
+  const owned = !ledger.fenced.aborted && !call.disowned && !(await isRecorded(call, ledger));
   let sessionClosed: boolean;
   if (owned) {
     if (reason === 'model_unavailable' && answered) await apologise(call);
@@ -71,6 +72,16 @@ export async function finishCall(
   log.info({ end_reason: reason, answered, duration_ms: duration, owned }, 'call ended');
   job.shutdown(reason);
   if (!sessionClosed) setTimeout(() => process.exit(0), EXIT_LIMIT_MS).unref();
+}
+
+/**
+ * A process that came too late finds no phone because its caller has been with another one, or was
+ * refused: what it would open is a second record of one phone call.
+ */
+async function isRecorded(call: LiveCall, ledger: LedgerClient): Promise<boolean> {
+  if (call.opened || !(await isAnothers(call, ledger))) return false;
+  call.log.warn('this caller is recorded already: the end is not');
+  return true;
 }
 
 /**

@@ -13,8 +13,10 @@ import { CallEnded } from './call_ending.ts';
 import type { CallRuntime } from './call_runtime.ts';
 import { converse } from './conversation.ts';
 import { freshProfiles } from './current_profiles.ts';
+import { disown } from './disown.ts';
 import type { LiveCall } from './live_call.ts';
 import { prepareCall } from './prepare_call.ts';
+import { isAnothers } from './room_claim.ts';
 
 /** The room exists because a phone joined it: the phone is there, or it has already given up. */
 const CALLER_LIMIT_MS = 5_000;
@@ -58,8 +60,13 @@ async function ring(call: LiveCall, runtime: CallRuntime, ledger: LedgerClient):
   const signal = ending.signal;
   const fresh = freshProfiles(ledger, runtime.profiles, { signal, log });
   fresh.catch(() => undefined);
+  const anothers = isAnothers(call, ledger);
   await orEnded(job.connect(), signal);
   const phone = await waitForCaller(call);
+  if (await anothers) {
+    log.warn('another process has this caller, or had: nothing is opened');
+    await disown(call);
+  }
   const caller = readSipCaller(phone);
   call.caller = caller;
   const profile = (await fresh).forNumber(caller.to);

@@ -14,6 +14,7 @@ import type { CallTicket } from './call_ticket.ts';
 import { converse, maxMinutes } from './conversation.ts';
 import { freshProfiles } from './current_profiles.ts';
 import { askForOrder, beginDialling, type DialOrder } from './dial_orders.ts';
+import { disown } from './disown.ts';
 import type { LiveCall } from './live_call.ts';
 import { PHONE_IDENTITY } from './phone_identity.ts';
 import { prepareCall } from './prepare_call.ts';
@@ -220,13 +221,6 @@ function unlessAnswered(call: LiveCall, { outcome, sipStatus, reason }: DialOutc
   call.failedWith = sipStatus;
   log.info({ outcome, sip_status: sipStatus, reason }, 'not answered');
   void ending.end(REASONS[outcome]);
-}
-
-/** Leaves room and record alone: they are somebody else's. */
-async function disown(call: LiveCall): Promise<never> {
-  call.disowned = true;
-  await call.ending.end('worker_lost');
-  throw new CallEnded('worker_lost');
 }
 
 function withinLimit({ ending }: LiveCall): AbortSignal {

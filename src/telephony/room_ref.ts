@@ -9,12 +9,15 @@ export interface RoomRef {
   createdAt: number;
 }
 
-/** From a room as LiveKit's API, its webhooks and its jobs show it. */
+/**
+ * From a room as LiveKit's API, its webhooks and its jobs show it. In a call process, which is given
+ * its job as JSON, the times are strings.
+ */
 export function roomRef(
   room: Pick<Room, 'name' | 'sid' | 'creationTime' | 'creationTimeMs'> | undefined,
 ): RoomRef {
   if (!room) return { name: '', sid: '', createdAt: 0 };
   const { name, sid, creationTime, creationTimeMs } = room;
   // Older servers tell it in seconds only.
-  return { name, sid, createdAt: Number(creationTimeMs || creationTime * 1_000n) };
+  return { name, sid, createdAt: Number(creationTimeMs ?? 0) || Number(creationTime) * 1_000 };
 }
