@@ -18,6 +18,7 @@ import type { Append, CallRecord, Store } from '../src/store/store.ts';
 import { adoptable } from '../src/telephony/dialled_leg.ts';
 import { deleteRoom, type LiveKitApi } from '../src/telephony/livekit_api.ts';
 import { outboundTrunkId } from '../src/telephony/outbound_trunk.ts';
+import { jobsOfDispatch } from '../src/telephony/room_now.ts';
 
 const log = logger('outbound');
 
@@ -28,6 +29,11 @@ export interface WorkerLoad {
   inboundCalls(): number;
   /** Ids of the outbound calls. */
   outboundCalls(): readonly string[];
+  /**
+   * Whether a job was this worker's and is no more: LiveKit is not told, and lists it as running.
+   * (Default: none is)
+   */
+  isOver?(job: string): boolean;
 }
 
 /** Everything about outbound calls in the worker's main process. */
@@ -61,7 +67,8 @@ export function startOutbound(
     registered = true;
   });
   const dispatch = async (call: CallRecord, ticket: Parameters<typeof writeTicket>[0]) => {
-    await livekit.dispatch.createDispatch(call.room, agentName, { metadata: writeTicket(ticket) });
+    const metadata = writeTicket(ticket);
+    return (await livekit.dispatch.createDispatch(call.room, agentName, { metadata })).id;
   };
   const desk = new DialDesk({
     store,
@@ -84,6 +91,8 @@ export function startOutbound(
       trunkCallsPerSecond: settings.outbound.callsPerSecond,
     }),
     dispatch,
+    isComing: async ({ room }, dispatchId) =>
+      (await jobsOfDispatch(livekit, room, dispatchId)).some((job) => !load.isOver?.(job)),
     release: ({ room }) => deleteRoom(livekit.rooms, room),
     end: async (call, lease, reason) => {
       await commit({ ...neverDialled(call.id, call.createdAt, reason, Date.now()), lease });

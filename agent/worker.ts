@@ -77,6 +77,7 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
       registered: registration.promise,
       inboundCalls: () => tickets().filter((ticket) => ticket === null).length,
       outboundCalls: () => tickets().flatMap((ticket) => ticket?.call ?? []),
+      isOver: (job) => admission.isOver(job),
     },
   });
   onChildExit((pid, job) => {

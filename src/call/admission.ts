@@ -6,6 +6,7 @@ import { roomNow } from '../telephony/room_now.ts';
 import { type RoomRef, roomRef } from '../telephony/room_ref.ts';
 import { readTicket } from './call_ticket.ts';
 import { BUSY_HERE, type MissedCall, recordMissedCall } from './missed_call.ts';
+import { RecentIds } from './recent_ids.ts';
 
 /**
  * Whether this worker takes a call, asked by LiveKit for each. LiveKit must always be able to ask:
@@ -28,6 +29,7 @@ export class Admission {
   readonly #arriving = new Set<string>();
   /** Every job that was accepted and is not over. */
   readonly #accepted = new Map<string, RoomRef>();
+  readonly #over = new RecentIds();
   /** By their sid. */
   readonly #refused = new Set<string>();
   #closed = false;
@@ -83,11 +85,17 @@ export class Admission {
 
   /** The process that had this job, or was to get it, is no more. */
   jobOver(job: string): void {
+    this.#over.add(job);
     const room = this.#accepted.get(job);
     this.#arriving.delete(job);
     if (!room) return;
     this.#accepted.delete(job);
     this.#options.vacated(room, job);
+  }
+
+  /** Whether this worker has had the job, and has it no more. */
+  isOver(job: string): boolean {
+    return this.#over.has(job);
   }
 
   /**

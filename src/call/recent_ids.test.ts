@@ -9,4 +9,5 @@ it('knows the ids of lately, and forgets the oldest first', () => {
   expect(ids.add('one too many')).toBe(true);
   expect(ids.add('first')).toBe(true);
   expect(ids.add('9998')).toBe(false);
+  expect([ids.has('9998'), ids.has('0')]).toEqual([true, false]);
 });

@@ -5,6 +5,10 @@ const REMEMBERED = 10_000;
 export class RecentIds {
   readonly #ids = new Set<string>();
 
+  has(id: string): boolean {
+    return this.#ids.has(id);
+  }
+
   /** `false` for an id that was added before. */
   add(id: string): boolean {
     if (this.#ids.has(id)) return false;

@@ -9,7 +9,7 @@ export interface AdoptionOptions {
   ready: Promise<void>;
   /** Whether the phone is in the room. Rejects when LiveKit cannot be asked. */
   phoneIn: (room: string) => Promise<boolean>;
-  dispatch: (call: CallRecord, ticket: CallTicket) => Promise<void>;
+  dispatch: (call: CallRecord, ticket: CallTicket) => Promise<unknown>;
   log: Logger;
 }
 

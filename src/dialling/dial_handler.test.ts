@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { CallTicket } from '../call/call_ticket.ts';
 import type { DiallingVerdict } from '../gate/dial_gate.ts';
 import type { DialTurn } from '../store/outbound_store.ts';
@@ -21,10 +21,12 @@ function setUp(options: {
   turn?: DialTurn;
   takenUp?: boolean;
   reserve?: DialHandlerOptions['capacity']['reserve'];
-  dispatch?: () => Promise<void>;
+  dispatch?: () => Promise<string>;
+  isComing?: () => Promise<boolean>;
 }) {
-  const { state = 'queued', takenUp = true, verdict = {}, dispatch } = options;
-  const call = { id: 'call_1', state, room: 'call_1', outbound: { gate: { acceptance: 1 } } };
+  const { state = 'queued', verdict = {}, dispatch } = options;
+  const gateRecord = { acceptance: 1 };
+  const call = { id: 'call_1', state, lease: 1, room: 'call_1', outbound: { gate: gateRecord } };
   const waiting = call as unknown as CallRecord;
   const did: unknown[] = [];
   let places = 0;
@@ -35,7 +37,7 @@ function setUp(options: {
       takeForDialling: () =>
         Promise.resolve(options.turn ?? { status: 'taken', call: waiting, lease: 2 }),
     },
-    desk: { takenUp: () => Promise.resolve(takenUp) },
+    desk: { takenUp: () => Promise.resolve(options.takenUp ?? true) },
     gate: {
       atDialling: () =>
         Promise.resolve({ record: RECORD, verdict: 'dial', ...verdict } as DiallingVerdict),
@@ -50,16 +52,22 @@ function setUp(options: {
     },
     dispatch: (_, ticket: CallTicket) => {
       did.push(['dispatch', ticket]);
-      return dispatch?.() ?? Promise.resolve();
+      call.lease = ticket.lease;
+      return dispatch?.() ?? Promise.resolve('AD_1');
     },
+    isComing: options.isComing ?? (() => Promise.resolve(false)),
     release: ({ room }) => Promise.resolve(void did.push(['release', room])),
     end: (_, lease, reason) => Promise.resolve(void did.push(['end', lease, reason])),
     log: pino({ level: 'silent' }),
     clock: () => NOW,
   });
   const attempt = async () => (await handler.attempt(JOB, new AbortController().signal)).verdict;
-  return { handler, attempt, did, places: () => places };
+  return { handler, attempt, did, call, places: () => places };
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const gate = ['gate', { acceptance: 1, dialling: RECORD }];
 
@@ -74,6 +82,55 @@ it('tries again where nobody has taken the call up, in a room that is free', asy
   const { attempt, did } = setUp({ takenUp: false });
   expect(await attempt()).toEqual({ kind: 'retry' });
   expect(did.at(-1)).toEqual(['release', 'call_1']);
+});
+
+// On a machine that was slow to start call processes, one call was dispatched six times in 90 s: every
+// 10 s its room was deleted under a process that was about to come, and another one was waited for.
+describe('a call whose process is slow to start', () => {
+  const dispatches = (did: unknown[]) => did.filter((one) => (one as unknown[])[0] === 'dispatch');
+
+  it('is dispatched once, and is done when the process has begun', async () => {
+    const options = { takenUp: false, isComing: () => Promise.resolve(true) };
+    const { attempt, did, call, places } = setUp(options);
+    for (let waited = 0; waited < 8; waited++) {
+      expect(await attempt()).toEqual({ kind: 'hold', untilMs: NOW });
+      expect(places()).toBe(1);
+    }
+    call.state = 'dialing';
+    expect(await attempt()).toEqual({ kind: 'success' });
+    expect(dispatches(did)).toHaveLength(1);
+    expect(did.at(-1)).not.toEqual(['release', 'call_1']);
+    expect(places()).toBe(0);
+  });
+
+  it('is dispatched again when the worker that had the job has it no more', async () => {
+    let comes = true;
+    const options = { takenUp: false, isComing: () => Promise.resolve(comes) };
+    const { attempt, did, places } = setUp(options);
+    expect(await attempt()).toEqual({ kind: 'hold', untilMs: NOW });
+    comes = false;
+    expect(await attempt()).toEqual({ kind: 'retry' });
+    expect(did.at(-1)).toEqual(['release', 'call_1']);
+    expect(places()).toBe(0);
+    await attempt();
+    expect(dispatches(did)).toHaveLength(2);
+  });
+
+  it('is not dispatched again because LiveKit cannot be asked', async () => {
+    const options = { takenUp: false, isComing: () => Promise.reject(new Error('unreachable')) };
+    const { attempt, did } = setUp(options);
+    expect(await attempt()).toEqual({ kind: 'hold', untilMs: NOW });
+    expect(did.at(-1)).toEqual(['dispatch', { call: 'call_1', lease: 2, task: 'dial' }]);
+  });
+
+  it('is not waited for for ever', async () => {
+    vi.useFakeTimers();
+    const { attempt, did } = setUp({ takenUp: false, isComing: () => Promise.resolve(true) });
+    await attempt();
+    vi.advanceTimersByTime(120_000);
+    expect(await attempt()).toEqual({ kind: 'retry' });
+    expect(did.at(-1)).toEqual(['release', 'call_1']);
+  });
 });
 
 it('waits for a slot, and counts no attempt', async () => {

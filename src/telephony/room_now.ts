@@ -59,6 +59,21 @@ export async function roomDispatches(
   return (await dispatch.listDispatch(room)).map(readDispatch);
 }
 
+/** Ids of the jobs that workers have by one dispatch; none where its room is gone. */
+export async function jobsOfDispatch(
+  livekit: {
+    rooms: Pick<RoomServiceClient, 'listRooms'>;
+    dispatch: Pick<AgentDispatchClient, 'listDispatch'>;
+  },
+  room: string,
+  dispatchId: string,
+): Promise<string[]> {
+  if ((await livekit.rooms.listRooms([room])).length === 0) return [];
+  const dispatches = await roomDispatches(livekit.dispatch, room);
+  const ours = dispatches.find(({ id }) => id === dispatchId);
+  return ours?.jobs.map(({ id }) => id) ?? [];
+}
+
 export function isPhone({ kind }: Pick<ParticipantInfo, 'kind'>): boolean {
   return kind === SIP;
 }
