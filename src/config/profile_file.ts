@@ -9,7 +9,8 @@ import {
 } from 'yaml';
 import type { z } from 'zod';
 import { conditionNames, conditionProblem } from './call_rules.ts';
-import { extractionFields } from './extraction_fields.ts';
+import type { ConditionNames } from './condition/condition_parser.ts';
+import { outlineOf, type ProfileOutline } from './profile_outline.ts';
 import { type ProfileDocument, profileSchema } from './profile_schema.ts';
 import { nearest } from './suggestion.ts';
 import { checkTemplate } from './template.ts';
@@ -25,6 +26,8 @@ export interface ProfileProblem {
 export interface ParsedProfile {
   /** `null` where there are problems. */
   document: ProfileDocument | null;
+  /** `null` where there are no keys to be read. */
+  outline: ProfileOutline | null;
   problems: ProfileProblem[];
   /** The line of a key, for problems that only show beside other files. */
   lineOf(path: KeyPath): number;
@@ -46,20 +49,21 @@ export function parseProfile(text: string): ParsedProfile {
     report([], yamlMessage(error), lines.linePos(error.pos[0]).line);
   }
   // What a broken text seems to hold is not worth a second complaint.
-  if (problems.length > 0) return { document: null, problems, lineOf };
+  if (problems.length > 0) return { document: null, outline: null, problems, lineOf };
 
-  const result = checkDocument(yaml, report);
-  if (result) {
-    checkTemplates(result, { yaml, lines }, report);
-    checkRules(result, report);
-  }
+  const content = contentOf(yaml, report);
+  if (content === null) return { document: null, outline: null, problems, lineOf };
+  const document = checkDocument(content, report);
+  const outline = outlineOf(content);
+  checkTemplates(outline, { yaml, lines }, report);
+  checkRules(outline, report);
   problems.sort((a, b) => a.line - b.line);
-  return { document: problems.length > 0 ? null : result, problems, lineOf };
+  return { document: problems.length > 0 ? null : document, outline, problems, lineOf };
 }
 
 type Report = (path: KeyPath, message: string, line?: number) => void;
 
-function checkDocument(yaml: Document, report: Report): ProfileDocument | null {
+function contentOf(yaml: Document, report: Report): Record<string, unknown> | null {
   let content: unknown;
   try {
     content = yaml.toJS({ maxAliasCount: 50 });
@@ -75,6 +79,10 @@ function checkDocument(yaml: Document, report: Report): ProfileDocument | null {
     report([], 'must consist of keys and values, such as "name: Front desk"');
     return null;
   }
+  return content as Record<string, unknown>;
+}
+
+function checkDocument(content: Record<string, unknown>, report: Report): ProfileDocument | null {
   const result = profileSchema.safeParse(content, { reportInput: true });
   if (result.success) return result.data;
   for (const issue of result.error.issues) reportIssue(issue, report);
@@ -137,29 +145,21 @@ function issueMessage(issue: z.core.$ZodIssue): string {
   return issue.message;
 }
 
-function checkTemplates(document: ProfileDocument, source: Source, report: Report): void {
-  const templates: [KeyPath, string | undefined][] = [
-    [['prompt'], document.prompt],
-    [['first_message'], document.first_message],
-    [['disclosure'], document.disclosure],
-    [['voicemail', 'message'], document.voicemail.message],
-  ];
-  for (const [name, transfer] of Object.entries(document.transfers)) {
-    templates.push([['transfers', name, 'say'], transfer.say]);
-  }
+function checkTemplates({ templates }: ProfileOutline, source: Source, report: Report): void {
   const known = Object.keys(TEMPLATE_VARIABLES);
-  for (const [path, template] of templates) {
-    if (template === undefined) continue;
-    for (const problem of checkTemplate(template, known)) {
+  for (const { path, text } of templates) {
+    for (const problem of checkTemplate(text, known)) {
       report(path, problem.message, templateLine(source, path, problem.line));
     }
   }
 }
 
-function checkRules(document: ProfileDocument, report: Report): void {
-  const names = conditionNames(extractionFields(document.extraction));
-  for (const [index, { when }] of document.rules.entries()) {
-    const problem = conditionProblem(when, names);
+function checkRules({ rules, extraction }: ProfileOutline, report: Report): void {
+  const known = conditionNames(extraction ?? []);
+  // Which fields there are is not known before they are in order.
+  const names: ConditionNames = extraction === null ? { ...known, extraction: 'any' } : known;
+  for (const { index, when } of rules) {
+    const problem = when === null ? null : conditionProblem(when, names);
     if (problem !== null) report(['rules', index, 'when'], problem);
   }
 }

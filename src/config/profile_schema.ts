@@ -51,6 +51,12 @@ const DISCLOSURE_MISSING =
   'has nothing to wait for: write the disclosure, or after_disclosure: false';
 
 /**
+ * For what is wrong between two keys: said beside what is wrong elsewhere, and not when that is
+ * mended. Such a check sees keys that are wrong themselves as they are written.
+ */
+const whateverIsWrong = () => true;
+
+/**
  * An agent profile as it is written. The descriptions and examples are the reference in
  * docs/configuration.md.
  */
@@ -346,16 +352,23 @@ export const profileSchema = z
   .refine(
     ({ disclosure, recording }) =>
       !recording?.enabled || !recording.after_disclosure || disclosure !== undefined,
-    { path: ['recording', 'after_disclosure'], message: DISCLOSURE_MISSING },
+    { path: ['recording', 'after_disclosure'], message: DISCLOSURE_MISSING, when: whateverIsWrong },
   )
-  .superRefine(({ context: { on_missing, forward_to }, transfers }, context) => {
-    const path = ['context', 'forward_to'];
-    const complain = (message: string) => context.addIssue({ code: 'custom', path, message });
-    if (forward_to !== undefined && !Object.hasOwn(transfers, forward_to)) {
-      complain('must be the name of one of the transfers');
-    } else if (on_missing === 'forward' && forward_to === undefined) {
-      complain('is missing: on_missing: forward needs the name of one of the transfers');
-    }
+  .refine(
+    ({ context, transfers }) => {
+      const to = context?.forward_to;
+      return typeof to !== 'string' || Object.hasOwn(transfers ?? {}, to);
+    },
+    {
+      path: ['context', 'forward_to'],
+      message: 'must be the name of one of the transfers',
+      when: whateverIsWrong,
+    },
+  )
+  .refine(({ context }) => context?.on_missing !== 'forward' || context.forward_to !== undefined, {
+    path: ['context', 'forward_to'],
+    message: 'is missing: on_missing: forward needs the name of one of the transfers',
+    when: whateverIsWrong,
   });
 
 export type ProfileDocument = z.output<typeof profileSchema>;

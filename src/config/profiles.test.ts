@@ -87,6 +87,7 @@ test('machines are hung up on, unless the profile says otherwise', async () => {
   ]);
   expect(await problemsOf(`${MINIMAL}voicemail: { policy: shout, message: "{{nme}}" }\n`)).toEqual([
     'x.yaml:3 voicemail.policy: must be one of hang_up, leave_message, continue',
+    expect.stringContaining('x.yaml:3 voicemail.message: nothing fills {{nme}}'),
   ]);
 });
 
@@ -478,6 +479,34 @@ describe('profiles that do not fit together', () => {
     expect(await problems({ 'a.yaml': 'name: A\n', 'b.yaml': 'prompt: B\n' })).toEqual([
       'a.yaml:1 prompt: is missing',
       'b.yaml:1 name: is missing',
+      expect.stringContaining('b.yaml:1 numbers: there are none, nor in '),
+    ]);
+  });
+
+  // Each look named a few more: two agents for one number were only said when every file was in order.
+  test('what is wrong between files and keys is said beside whatever else is wrong', async () => {
+    const sales =
+      'numbers: ["+15550100001"]\nrules: [{ on: call.completed, when: x, call_with: vib }]';
+    expect(
+      await problems({
+        'a.yaml': `${MINIMAL}numbers: ["+1 555 010 0001", "12"]\nvoise: cedar\n`,
+        'b.yaml': `${MINIMAL}${sales}\ncontext: { on_missing: forward }\nmax_minutes: long\n`,
+        'c.yaml': 'prompt: "{{customerNam}}"\n',
+        'd.yaml': `${MINIMAL}numbrs: ["+15550100002"]\n`,
+        'vip.yaml': MINIMAL,
+      }),
+    ).toEqual([
+      expect.stringContaining('a.yaml:3 numbers[1]: must be a phone number'),
+      expect.stringContaining('a.yaml:4 voise: is unknown'),
+      expect.stringContaining('b.yaml:4 rules[0].when: '),
+      expect.stringContaining('b.yaml:5 context.forward_to: is missing: on_missing: forward'),
+      'b.yaml:6 max_minutes: must be a number',
+      'c.yaml:1 name: is missing',
+      expect.stringContaining('c.yaml:1 prompt: '),
+      'd.yaml:3 numbrs: is unknown: did you mean numbers?',
+      expect.stringMatching(/^b\.yaml:3 numbers\[0\]: the same number as in .*a\.yaml$/),
+      expect.stringMatching(/^vip\.yaml:1 numbers: there are none, nor in .*c\.yaml/),
+      'b.yaml:4 rules[0].call_with: there is no agent vib: did you mean vip?',
     ]);
   });
 

@@ -121,26 +121,26 @@ function parseSource({ path, text }: ProfileSource): ProfileFile {
   return file;
 }
 
-/** What is wrong between files that are each in order. */
+/** What is wrong between files, whatever else is wrong in one of them. */
 function conflicts(files: readonly ProfileFile[]): string[] {
   const problems: string[] = [];
   const ids = new Map<string, string>();
   const numbers = new Map<string, string>();
   let defaultAgent: string | null = null;
-  for (const { path, id, profile, parsed } of files) {
+  for (const { path, id, parsed } of files) {
     const namesake = ids.get(id);
     if (namesake) problems.push(`${path}: the agent ${id} is in ${namesake} already`);
     ids.set(id, path);
-    if (!profile || !parsed) continue;
+    if (!parsed?.outline) continue;
 
-    for (const [index, number] of profile.numbers.entries()) {
+    for (const { index, number } of parsed.outline.numbers ?? []) {
       const holder = numbers.get(number);
       if (holder) {
         const line = parsed.lineOf(['numbers', index]);
         problems.push(at(path, line, `numbers[${index}]`, `the same number as in ${holder}`));
       } else numbers.set(number, path);
     }
-    if (profile.numbers.length > 0) continue;
+    if (!parsed.outline.isDefault) continue;
     if (defaultAgent) {
       const message = `there are none, nor in ${defaultAgent}: only one agent can be the default`;
       problems.push(at(path, parsed.lineOf(['numbers']), 'numbers', message));
@@ -152,9 +152,9 @@ function conflicts(files: readonly ProfileFile[]): string[] {
 /** Agents that the rules of others call with. */
 function unknownAgents(files: readonly ProfileFile[]): string[] {
   const ids = files.map(({ id }) => id);
-  return files.flatMap(({ path, profile, parsed }) =>
-    (profile?.rules ?? []).flatMap(({ callWith }, index) => {
-      if (ids.includes(callWith)) return [];
+  return files.flatMap(({ path, parsed }) =>
+    (parsed?.outline?.rules ?? []).flatMap(({ callWith, index }) => {
+      if (callWith === null || ids.includes(callWith)) return [];
       const guess = nearest(callWith, ids);
       const message = `there is no agent ${callWith}: ${guess ? `did you mean ${guess}?` : `there are ${ids.join(', ')}`}`;
       const line = parsed?.lineOf(['rules', index, 'call_with']) ?? 1;
