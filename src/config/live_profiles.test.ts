@@ -66,6 +66,23 @@ test('a broken one changes nothing, and is said once', async () => {
   expect(prompts(profiles)).toEqual(['Mended.']);
 });
 
+// Whoever took a broken edit back waited in vain for the log to say that all was well.
+test('a broken one that is taken back is said to be in order again, once', async () => {
+  const { dir, said, write, load } = await folder();
+  await using _ = dir;
+  const profiles = await load();
+  await write('desk.yaml', '"{% if"');
+  await profiles.refresh();
+  await write('desk.yaml', 'First.');
+  await profiles.refresh();
+  await write('desk.yaml', 'First.');
+  await profiles.refresh();
+  expect(said).toEqual([
+    expect.stringContaining('the ones before stay in use'),
+    'the agent profiles are in order again, and the same as before',
+  ]);
+});
+
 test('one that cannot be used for a reason outside of it changes nothing either', async () => {
   const { dir, said, write, load } = await folder();
   await using _ = dir;

@@ -29,6 +29,8 @@ export class LiveProfiles implements Profiles {
   #sources: readonly ProfileSource[];
   /** Of the files as they were when they were looked at last, in order or not. */
   #seen: string;
+  /** What was found there could not be used, and that was said. */
+  #wrong = false;
   #looking: Promise<void> | undefined;
 
   private constructor(
@@ -84,11 +86,19 @@ export class LiveProfiles implements Profiles {
       const sources = await readProfiles(dir);
       const profiles = profilesFrom(sources);
       check?.(profiles);
-      if (profiles.version === this.version) return;
+      const agents = profiles.all.map(({ id }) => id);
+      const wasWrong = this.#wrong;
+      this.#wrong = false;
+      if (profiles.version === this.version) {
+        if (wasWrong)
+          log.info({ agents }, 'the agent profiles are in order again, and the same as before');
+        return;
+      }
       this.#current = profiles;
       this.#sources = sources;
-      log.info({ agents: profiles.all.map(({ id }) => id) }, 'changed agent profiles are in use');
+      log.info({ agents }, 'changed agent profiles are in use');
     } catch (error) {
+      this.#wrong = true;
       log.error({ err: error }, 'changed agent profiles are wrong: the ones before stay in use');
     }
   }
