@@ -7,6 +7,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import '../config/plain_messages.ts';
 import { CallwireError } from '../errors.ts';
 import { installAccess } from './access.ts';
 import { watchAllowedMethods } from './allowed_methods.ts';

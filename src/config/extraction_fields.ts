@@ -96,7 +96,7 @@ function checkField(name: string, written: unknown, report: Report): void {
       report([name, key], 'is unknown: the keys here are type, description');
     }
     if (description !== undefined && !isDescription(description)) {
-      report([name, 'description'], `must be a text of up to ${MAX_DESCRIPTION_LENGTH} characters`);
+      report([name, 'description'], `must be text of up to ${MAX_DESCRIPTION_LENGTH} characters`);
     }
     type = inside;
   }
@@ -127,7 +127,7 @@ function checkWords(name: string, list: readonly unknown[], report: Report): voi
   for (const [index, word] of list.entries()) {
     if (word === null) continue;
     if (typeof word !== 'string') {
-      report([name, index], 'must be a text: put it in quotes');
+      report([name, index], 'must be text: put it in quotes');
     } else if (!/\S/.test(word) || word.length > MAX_WORD_LENGTH) {
       report([name, index], `must have 1 to ${MAX_WORD_LENGTH} characters`);
     } else if (list.indexOf(word) < index) {

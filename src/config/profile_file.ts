@@ -10,6 +10,7 @@ import {
 import type { z } from 'zod';
 import { conditionNames, conditionProblem } from './call_rules.ts';
 import type { ConditionNames } from './condition/condition_parser.ts';
+import './plain_messages.ts';
 import { outlineOf, type ProfileOutline } from './profile_outline.ts';
 import { type ProfileDocument, profileSchema } from './profile_schema.ts';
 import { nearest } from './suggestion.ts';
@@ -118,31 +119,13 @@ function knownKeys(path: KeyPath): string[] {
   return Object.keys(shape);
 }
 
-const TYPE_NAMES: Record<string, string> = {
-  string: 'a text',
-  number: 'a number',
-  int: 'a whole number',
-  array: 'a list',
-  object: 'a group of keys',
-  record: 'a group of keys',
-  boolean: 'true or false',
-};
-
+/** What only YAML does to a value, beside what is said of any. */
 function issueMessage(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type') {
-    if (issue.input === undefined) return 'is missing';
-    if (issue.input === null) return 'has no value: give it one or remove it';
-    const type = TYPE_NAMES[issue.expected] ?? issue.expected;
-    // `numbers: [+15550100000]` is a number to YAML.
-    const quotes = issue.expected === 'string' && typeof issue.input !== 'object';
-    return `must be ${type}${quotes ? ': put it in quotes' : ''}`;
-  }
-  if (issue.code === 'invalid_value') return `must be one of ${issue.values.join(', ')}`;
-  if (issue.code === 'too_small' && issue.origin !== 'string') {
-    return `must be at least ${issue.minimum}`;
-  }
-  if (issue.code === 'too_big') return `must be at most ${issue.maximum}`;
-  return issue.message;
+  if (issue.code !== 'invalid_type') return issue.message;
+  if (issue.input === null) return 'has no value: give it one or remove it';
+  // `numbers: [+15550100000]` is a number to YAML.
+  const isUnquoted = ['number', 'boolean'].includes(typeof issue.input);
+  return `${issue.message}${issue.expected === 'string' && isUnquoted ? ': put it in quotes' : ''}`;
 }
 
 function checkTemplates({ templates }: ProfileOutline, source: Source, report: Report): void {

@@ -127,7 +127,7 @@ test('follow-ups have an outcome, a time and a number', async () => {
 `;
   expect(await problemsOf(wrong)).toEqual([
     'x.yaml:4 followups[0].on: must be one of NO_ANSWER, BUSY, VOICEMAIL, FAILED, CALLBACK, INTERESTED, NOT_INTERESTED, APPOINTMENT, RESOLVED, TRANSFERRED, UNKNOWN',
-    'x.yaml:5 followups[1].after: must be a text: put it in quotes',
+    'x.yaml:5 followups[1].after: must be text: put it in quotes',
     'x.yaml:5 followups[1].times: must be at least 1',
     'x.yaml:6 followups[2].after: must be a time with its unit, such as 30m, 2h or 1d, and at most a year',
     'x.yaml:6 followups[2].time: is unknown: did you mean times?',
@@ -177,7 +177,7 @@ test('a rule that could never be looked at stops the start', async () => {
   - { on: call.completed, call_with: x, wen: "true" }
 `;
   expect(await problemsOf(others)).toEqual([
-    'x.yaml:4 rules[0].on: must be one of call.completed',
+    'x.yaml:4 rules[0].on: must be call.completed',
     'x.yaml:5 rules[1].when: is missing',
     'x.yaml:5 rules[1].wen: is unknown: did you mean when?',
   ]);
@@ -327,7 +327,7 @@ max_minutes: 2000
     ).toEqual([
       'x.yaml:1 prompt: is missing',
       'x.yaml:2 promt: is unknown: did you mean prompt?',
-      'x.yaml:3 numbers[0]: must be a text: put it in quotes',
+      'x.yaml:3 numbers[0]: must be text: put it in quotes',
       'x.yaml:3 numbers[1]: must be a phone number with its country code, such as "+15550100000"',
       'x.yaml:4 tools[1]: must be one of record_intent, lookup_crm, update_crm_note, transfer_call, end_call',
       'x.yaml:5 lookup: must be one of caller, any',
@@ -458,7 +458,7 @@ describe('the extraction of a profile', () => {
   note:
 `),
     ).toEqual([
-      'x.yaml:4 extraction.plan[1]: must be a text: put it in quotes',
+      'x.yaml:4 extraction.plan[1]: must be text: put it in quotes',
       'x.yaml:4 extraction.plan[2]: the same word twice: keep one of them',
       'x.yaml:5 extraction.size: must be one of string, number, integer, boolean, datetime, email, each with or without ?, or a list of words',
       'x.yaml:6 extraction.outcome: is asked for in any case: remove it',

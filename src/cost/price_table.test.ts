@@ -58,7 +58,7 @@ test('a wrong file is described key by key', async () => {
     'prices.json transcription.mine: must be {minute} or {input: {text, audio}, output: {text}}, all numbers',
   ]);
   expect(await refusal('{"models":')).toMatch(/^prices\.json: is no JSON/);
-  expect(await refusal([])).toBe('prices.json (all of it): must be of type object');
+  expect(await refusal([])).toBe('prices.json (all of it): must be a group of keys');
 });
 
 test('a file that is not there stops the start', async () => {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { z } from 'zod';
+import '../config/plain_messages.ts';
 import { CallwireError } from '../errors.ts';
 import listPrices from './prices.json' with { type: 'json' };
 
@@ -94,12 +95,10 @@ function problems(name: string, issue: z.core.$ZodIssue): string[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => at([...issue.path, key], 'is unknown: remove it'));
   }
-  if (issue.code === 'invalid_type') {
-    const wanted =
-      issue.expected === 'number' ? 'a number of US dollars' : `of type ${issue.expected}`;
-    return [at(issue.path, issue.input === undefined ? 'is missing' : `must be ${wanted}`)];
+  const isPrice = issue.code === 'invalid_type' && issue.expected === 'number';
+  if (isPrice && issue.input !== undefined) {
+    return [at(issue.path, 'must be a number of US dollars')];
   }
-  if (issue.code === 'too_small') return [at(issue.path, `must be at least ${issue.minimum}`)];
   return [at(issue.path, issue.message)];
 }
 
