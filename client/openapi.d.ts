@@ -82,7 +82,7 @@ export interface paths {
         post?: never;
         /**
          * Delete what a call holds of people
-         * @description For good: numbers, contact, metadata, transcript, recording, the bodies of its events. Their ids, types, sequences and times stay. What still waits to be delivered is not sent any more, and a replay is answered with 410 `redacted`. Only for a call that has ended (409 `call_not_ended`).
+         * @description For good: numbers, contact, metadata, transcript, recording, the bodies of its events. Their ids, types, sequences and times stay. What still waits to be delivered is not sent any more, and a replay is answered with 410 `redacted`. Only for a call that has ended (409 `call_not_ended`): one that waits or goes on is ended first, `POST /v1/calls/{id}/end`.
          *
          *     Scope: `admin`.
          */

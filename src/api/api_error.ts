@@ -16,7 +16,10 @@ export const API_ERRORS = {
   },
   not_found: { status: 404, when: 'There is nothing of that name.' },
   method_not_allowed: { status: 405, when: 'The path exists, the method does not; see `Allow`.' },
-  call_not_ended: { status: 409, when: 'Only the content of a call that has ended is deleted.' },
+  call_not_ended: {
+    status: 409,
+    when: 'Only the content of a call that has ended is deleted: end it first.',
+  },
   idempotency_conflict: {
     status: 409,
     when: 'The idempotency key has made a call of another body.',

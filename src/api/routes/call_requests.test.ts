@@ -76,6 +76,31 @@ describe('a call that is asked for', () => {
     expect(await api.store.listCalls({ limit: 1 })).toEqual([]);
   });
 
+  // "Invalid input: expected string, received undefined", and of which key was anybody's guess.
+  it('is refused in plain words, each key with its own', async () => {
+    const { api } = await callingApi();
+    const body = { phoneNumber: 4, knownConsent: 'yes', scheduledFor: 'soon', metadata: [] };
+    expect((await api.request('POST', '/v1/calls', { body })).body.error.details.issues).toEqual([
+      { field: 'agentId', message: 'is missing' },
+      { field: 'phoneNumber', message: 'must be text' },
+      { field: 'metadata', message: 'must be a group of keys' },
+      { field: 'knownConsent', message: 'must be true or false' },
+      { field: 'scheduledFor', message: 'must be a time such as 2026-01-31T09:30:00Z' },
+    ]);
+  });
+
+  // The answer was that it goes on, for days, and not what to do about that.
+  it('keeps its content while it waits, and says that it is to be ended first', async () => {
+    const { api, place } = await callingApi();
+    const scheduledFor = new Date(Date.now() + 86_400_000).toISOString();
+    const url = `/v1/calls/${(await place({ scheduledFor })).body.call.id}`;
+    const refused = await api.request('DELETE', `${url}/content`);
+    expect(refused).toMatchObject({ status: 409, body: { error: { code: 'call_not_ended' } } });
+    expect(refused.body.error.message).toContain('End it first (POST /v1/calls/{id}/end)');
+    await api.request('POST', `${url}/end`);
+    expect((await api.request('DELETE', `${url}/content`)).status).toBe(204);
+  });
+
   it('takes 100 variables of 4 KB', async () => {
     const { place } = await callingApi();
     const value = 'x'.repeat(4_090);

@@ -3,6 +3,8 @@ import { draftEvent } from '../../events/catalogue.ts';
 import { type TestApi, testApi } from '../testing/test_api.ts';
 import { CALLER, endedCall, liveCall, write } from '../testing/written_call.ts';
 
+const REMEDY = 'End it first (POST /v1/calls/{id}/end).';
+
 const call = async (api: TestApi, id: string) => (await api.request('GET', `/v1/calls/${id}`)).body;
 
 describe('a call', () => {
@@ -130,7 +132,7 @@ describe('a call', () => {
     const id = await liveCall(api.store);
     expect(await api.request('DELETE', `/v1/calls/${id}/content`)).toMatchObject({
       status: 409,
-      body: { error: { code: 'call_not_ended' } },
+      body: { error: { code: 'call_not_ended', message: expect.stringContaining(REMEDY) } },
     });
   });
 });

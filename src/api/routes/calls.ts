@@ -90,7 +90,7 @@ export function callRoutes(app: ApiApp, options: ApiOptions): void {
         operationId: 'deleteCallContent',
         summary: 'Delete what a call holds of people',
         description:
-          'For good: numbers, contact, metadata, transcript, recording, the bodies of its events. Their ids, types, sequences and times stay. What still waits to be delivered is not sent any more, and a replay is answered with 410 `redacted`. Only for a call that has ended (409 `call_not_ended`).',
+          'For good: numbers, contact, metadata, transcript, recording, the bodies of its events. Their ids, types, sequences and times stay. What still waits to be delivered is not sent any more, and a replay is answered with 410 `redacted`. Only for a call that has ended (409 `call_not_ended`): one that waits or goes on is ended first, `POST /v1/calls/{id}/end`.',
         tags,
         params: IdParams,
         response: { 204: NoContent, default: ErrorAnswer },
@@ -98,8 +98,13 @@ export function callRoutes(app: ApiApp, options: ApiOptions): void {
     },
     async ({ params }, reply) => {
       if (!(await store.redactCall(params.id))) {
-        if (!(await store.getCall(params.id))) throw notFound('call');
-        throw new ApiError('call_not_ended', 'The call goes on: its content is still being made.');
+        const call = await store.getCall(params.id);
+        if (!call) throw notFound('call');
+        const remedy =
+          call.providerCallId === null
+            ? 'End it first (POST /v1/calls/{id}/end).'
+            : 'Its platform ends it.';
+        throw new ApiError('call_not_ended', `The call has not ended. ${remedy}`);
       }
       // Its URL answers 410 from here on; bytes that cannot be deleted now are tried again.
       await recordings.deleter.deleteNow(params.id);
