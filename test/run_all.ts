@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * `npm test`: the static checks, the unit tests, then the running system, and last a line that
- * counts them: `N passed, N failed`. Everything runs even where something before it failed.
+ * `npm test`: the static checks, the unit tests, the running system, a small run of the bench, and last
+ * a line that counts them: `N passed, N failed`. Everything runs even where something before it failed.
  */
 interface Count {
   passed: number;
@@ -69,7 +69,7 @@ async function vitest(project: string, folder: string): Promise<Count> {
 const folder = await mkdtemp(join(tmpdir(), 'callwire-test-'));
 const counts: Count[] = [];
 for (const [name, command] of CHECKS) counts.push(await check(name, command));
-for (const project of ['unit', 'system']) counts.push(await vitest(project, folder));
+for (const project of ['unit', 'system', 'bench']) counts.push(await vitest(project, folder));
 await rm(folder, { recursive: true, force: true });
 
 const passed = counts.reduce((sum, count) => sum + count.passed, 0);

@@ -6,13 +6,11 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * vitest goes by on a fresh checkout: started last, one of them is waited for alone.
  */
 const SLOW: readonly string[] = [
-  'bench.test.ts',
   'watchdog.test.ts',
   'call_ends.test.ts',
   'call_model_failures.test.ts',
   'outbound_call.test.ts',
   'call_transfer.test.ts',
-  // Not beside the bench, which takes a core for itself now and then.
   'demo.test.ts',
   'fault_backend.test.ts',
   'fault_stack.test.ts',

@@ -16,8 +16,17 @@ export interface WholeRecord {
 
 const checked = new WeakMap<Installation, Set<string>>();
 
-/** Whatever calls there were so far are nobody's business any more: those of a test that failed. */
+/**
+ * Whatever calls there were so far are nobody's business any more: those of a test that failed. They
+ * end first where they can, for else their last events reach the endpoints of the next test.
+ */
 export async function forgetEarlierCalls(installation: Installation): Promise<void> {
+  const known = checked.get(installation) ?? new Set();
+  const ended = async () =>
+    [...groupByCall(await installation.events())].every(
+      ([callId, events]) => known.has(callId) || isComplete(events),
+    );
+  await waitFor(ended, { what: 'the end of earlier calls' }).catch(() => undefined);
   checked.set(installation, new Set(groupByCall(await installation.events()).keys()));
 }
 
