@@ -14,9 +14,9 @@ import { exitWithError } from './exit_with_error.ts';
 const program = new Command('doctor')
   .description(
     'Looks at everything that calls depend on, and says how to mend what is wrong: settings,\n' +
-      'agents, LiveKit, trunks, model key, CRM, webhook, data folder, recordings, ports. The\n' +
-      'webhook’s endpoint gets one signed webhook.test, which is in no ledger, a bucket for recordings\n' +
-      'one small object, which is deleted. Exit code 1 where there is a problem.',
+      'agents, LiveKit, trunks, model key, CRM, webhook, hooks, data folder, recordings, ports. The\n' +
+      'webhook’s endpoint gets one signed webhook.test, which is in no ledger, each hook an unsigned\n' +
+      'HEAD, a bucket for recordings one small object, which is deleted. Exit code 1 where there is a problem.',
   )
   .option('--json', 'print {ok, findings: [{check, status, message, remedy?}]}')
   .addHelpText('after', `${NPM_OPTIONS_HINT} npm run -s doctor -- --json`)

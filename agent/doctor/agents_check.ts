@@ -3,10 +3,12 @@ import type { Settings } from '../../src/config/settings.ts';
 import { checkHookSecrets } from '../../src/hooks/hook_secret.ts';
 import type { Check } from './finding.ts';
 
+export const AGENTS_CHECK = 'agents';
+
 /** The agent profiles can be read, their hooks signed, and each of our numbers has one that answers. */
 export function agentsCheck({ agentsDir, sip, webhookSecret }: Settings): Check {
   return {
-    name: 'agents',
+    name: AGENTS_CHECK,
     look: async () => {
       const profiles = await loadProfiles(agentsDir);
       checkHookSecrets(profiles.all, { webhookSecret });

@@ -4,6 +4,7 @@ import { agentsCheck } from './agents_check.ts';
 import { crmCheck } from './crm_check.ts';
 import { dataDirCheck } from './data_dir_check.ts';
 import type { Check } from './finding.ts';
+import { hooksCheck } from './hooks_check.ts';
 import { livekitCheck } from './livekit_check.ts';
 import { modelCheck } from './model_check.ts';
 import { portsCheck } from './ports_check.ts';
@@ -22,6 +23,7 @@ export function checksOf(settings: Settings): Check[] {
     modelCheck(settings),
     crmCheck(settings),
     webhookCheck(settings),
+    hooksCheck(settings),
     dataDirCheck(settings),
     recordingsCheck(settings),
     portsCheck(settings),
