@@ -309,6 +309,45 @@ on_instructed: One moment.
     });
   });
 
+  /**
+   * A call is placed, and its process dies while the phone rings: another process takes the phone on,
+   * and knows nothing of what the backend had said. It asks again, and says so. This proves that a
+   * backend hears of the one call once more, as resumed, and makes its agent both times.
+   */
+  it('is asked again, as resumed, by the process that takes on a call whose own has died', async () => {
+    const callee = '+15550113202';
+    says.start = ({ body }) => ({ systemPrompt: body.resumed ? 'Go on.' : 'Begin.' });
+    installation.carrier.subscribe(callee, answers({ ringMs: 8_000 }));
+    const { body } = await installation.request('POST', '/v1/calls', {
+      body: { agentId: 'desk', phoneNumber: callee, knownConsent: true },
+    });
+    const { id } = body.call;
+    const call = await installation.carrier.waitForCall(callee);
+    const statusIs = (status: string) =>
+      waitFor(
+        async () => {
+          const shown = await installation.request('GET', `/v1/calls/${id}`);
+          return shown.body.call.status === status;
+        },
+        { what: `the call to be ${status}`, deadlineMs: 30_000 },
+      );
+    await statusIs('ringing');
+    process.kill(await installation.worker.callProcess(id), 'SIGKILL');
+    await statusIs('active');
+    const starts = asked('/start').filter((one) => one.body.callSid === id);
+    expect(starts.map((one) => one.body.resumed)).toEqual([undefined, true]);
+    const [, again] = starts;
+    const signed = { headers: again!.headers, body: again!.raw, secrets: [SECRET] };
+    expect(verifyVeevo(signed)).toBe('valid');
+    expect(installation.model?.sessions.at(-1)?.config.instructions).toBe('Go on.');
+    await call.hangUp();
+    const record = await wholeRecord(installation);
+    expect(record.callId).toBe(id);
+    await waitFor(() => asked('/end').some((one) => one.body.callSid === id), {
+      what: 'the end hook',
+    });
+  });
+
   it.each(['node', 'python', 'go'] as const)(
     'can be the one of docs/hooks.md in %s, in a profile that is written meanwhile',
     async (language) => {
