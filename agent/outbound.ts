@@ -11,6 +11,7 @@ import { dialCapacity } from '../src/dialling/dial_capacity.ts';
 import { DialDesk } from '../src/dialling/dial_desk.ts';
 import { DialHandler, neverDialled } from '../src/dialling/dial_handler.ts';
 import { FollowUpHandler } from '../src/dialling/follow_up_handler.ts';
+import { unlessReachedSince } from '../src/dialling/reached_since.ts';
 import { DialGate } from '../src/gate/dial_gate.ts';
 import type { GroupCommit } from '../src/ledger/group_commit.ts';
 import type { RequestHandlers } from '../src/ledger/host_session.ts';
@@ -80,7 +81,7 @@ export function startOutbound(
   const handler = new DialHandler({
     store,
     desk,
-    gate,
+    gate: unlessReachedSince(gate, store),
     capacity: dialCapacity({
       ready: () => registered,
       inboundCalls: () => load.inboundCalls(),

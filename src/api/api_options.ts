@@ -13,7 +13,7 @@ import type { Metrics } from './metrics.ts';
 import type { ReadinessCheck } from './readiness.ts';
 
 /** What the API asks of the store. It never appends: only calls write events. */
-export type ApiStore = Omit<CallStore, 'countLiveCalls' | 'callsOfRoom'> &
+export type ApiStore = Omit<CallStore, 'countLiveCalls' | 'callsOfRoom' | 'spokenWithSince'> &
   DeliveryStore &
   EndpointStore &
   Pick<ApiKeyStore, 'findApiKey'> &

@@ -16,6 +16,7 @@ import { openSqliteStore } from '../store/sqlite_store.ts';
 import type { Append, AppendResult, CallRecord, ClaimedJob, Store } from '../store/store.ts';
 import { type AcceptCall, createCallAcceptance } from './call_acceptance.ts';
 import { FollowUpHandler } from './follow_up_handler.ts';
+import { unlessReachedSince } from './reached_since.ts';
 
 /* The calls that follow a completed one, on the store and behind the gate. */
 
@@ -221,6 +222,65 @@ it('counts the whole chain, whatever its outcomes were', async () => {
   await completed(third.id, 'NO_ANSWER');
   await followUp();
   expect(await callsAfter(third.id)).toEqual([]);
+});
+
+/** Somebody calls in from the number, and is answered. */
+async function calledIn(from: string): Promise<void> {
+  const id = newId('call', now);
+  const open = {
+    id,
+    direction: 'inbound' as const,
+    from,
+    to: '+12125550111',
+    agentId: 'desk',
+    room: 'room-7',
+    metadata: {},
+    time: now,
+  };
+  const answered = draftEvent('call.answered', { ring_ms: 1, context: 'none' }, { time: now });
+  expect(await commit({ callId: id, open, events: [answered] })).toEqual({ status: 'appended' });
+}
+
+const atDialling = (call: CallRecord) =>
+  unlessReachedSince(new DialGate({ store, rules: gateRules, clock: () => now }), store).atDialling(
+    call,
+  );
+
+// Who had not picked up called back, was helped, and two hours later was called once more about it.
+//   0:00  no answer    0:30  the person calls in    2:00  the follow-up is due
+it('is not dialled once the person has been spoken with, and leads to nothing more', async () => {
+  followUps.push({ on: 'FAILED', afterMs: HOUR_MS, times: 3 });
+  const first = await placed();
+  await completed(first.id, 'NO_ANSWER');
+  await followUp();
+  const next = await followed(first.id);
+  now += HOUR_MS / 2;
+  expect(await atDialling(next)).toMatchObject({ verdict: 'dial' });
+  await calledIn('+12125550199');
+  expect((await atDialling(next)).record.reasons.at(-1)).toEqual({
+    rule: 'reached_since',
+    allowed: true,
+  });
+  await calledIn(PHONE);
+  now += 1.5 * HOUR_MS;
+  const { verdict, record } = await atDialling(next);
+  expect({ verdict, allowed: record.allowed }).toEqual({ verdict: 'block', allowed: false });
+  expect(record.reasons.filter(({ allowed }) => !allowed)).toEqual([
+    { rule: 'reached_since', allowed: false },
+  ]);
+  await store.recordGate(next.id, { ...next.outbound?.gate, dialling: record });
+  await completed(next.id, 'FAILED', 'blocked');
+  await followUp();
+  expect(await callsAfter(next.id)).toEqual([]);
+});
+
+it('does not hold up calls that follow nobody, or that a rule has made', async () => {
+  const call = await placed();
+  await calledIn(PHONE);
+  const made = { ...call.outbound!, followsCallId: call.id, madeByRule: true };
+  for (const outbound of [call.outbound, made]) {
+    expect(await atDialling({ ...call, outbound })).toMatchObject({ verdict: 'dial' });
+  }
 });
 
 it('waits for the hours of the callee', async () => {

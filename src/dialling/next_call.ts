@@ -3,6 +3,7 @@ import { consentOf } from '../gate/dial_gate.ts';
 import { derivedId } from '../ids.ts';
 import type { CallRecord } from '../store/store.ts';
 import type { CallRequest } from './call_acceptance.ts';
+import { wasReachedBefore } from './reached_since.ts';
 
 /**
  * Whose cap (DAILY_CALLS) counts a call that follows one which no key of the API asked for: all of
@@ -24,6 +25,7 @@ export interface AfterCall {
  * there is nobody to call, or no number to call from.
  *
  * A call that was cancelled before the answer leads to nothing: somebody has decided that it shall not.
+ * Nor does a follow-up that was not dialled because its person had been reached.
  */
 export function nextCall(
   call: CallRecord,
@@ -42,6 +44,7 @@ export function nextCall(
   const ours = direction === 'outbound' ? call.from : call.to;
   const from = toE164((apiKeyId === null && callerNumber) || (ours ?? ''));
   if (to === null || from === null || isCancelled(call)) return null;
+  if (wasReachedBefore(call)) return null;
   const known = outbound === null ? null : consentOf(call).known;
   return {
     callId: derivedId('call', completedAt, `${call.id} ${next.seed}`),

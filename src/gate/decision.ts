@@ -17,6 +17,10 @@ import { type HoursJudgement, judgeHours } from './calling_hours.ts';
  *   calls_by_key      422 cap_reached              the key has had its calls of the last 24 hours
  *   calls_to_number   422 cap_reached              the number has had its calls of the last 24 hours
  *   calling_hours     422 outside_calling_hours    not at this time of the day, where the phone is
+ *
+ * Of follow-ups one more is judged beside them (`src/dialling/reached_since.ts`):
+ *
+ *   reached_since     blocked at dialling          the person has been spoken with meanwhile
  */
 
 /** What the operator has set. */
@@ -53,6 +57,7 @@ export type Reason = { allowed: boolean } & (
   | { rule: 'api_key' }
   | { rule: 'number'; reason?: UncallableReason }
   | { rule: 'suppression' }
+  | { rule: 'reached_since' }
   | ({ rule: 'consent'; required: boolean } & Consent)
   | { rule: 'spend_cap'; limitUsd: number | null; spentUsd: number }
   | { rule: 'calls_by_key' | 'calls_to_number'; limit: number; calls: number }

@@ -39,6 +39,8 @@ function refusalBy(failing: Reason): Refusal {
       return refusalOfNumber(failing.reason ?? 'malformed');
     case 'suppression':
       return { code: 'suppressed', message: 'The number is on the suppression list.' };
+    case 'reached_since':
+      return { code: 'forbidden', message: 'The person has been spoken with meanwhile.' };
     case 'consent':
       return {
         code: 'consent_required',

@@ -15,6 +15,7 @@ const METHODS: Record<StoreMethod, true> = {
   getCall: true,
   listCalls: true,
   callsOfRoom: true,
+  spokenWithSince: true,
   countLiveCalls: true,
   listCallEvents: true,
   eventsAfter: true,

@@ -44,6 +44,9 @@ CREATE TABLE calls (
   usage text
   , redacted_at integer, variables text, api_key_id text, scheduled_for integer, gate text, consent_record_id text, follows_call_id text, outcome text, cost_microusd integer, made_by_rule integer, answered_by text, provider text not null default 'callwire', provider_call_id text) strict;
 
+CREATE INDEX calls_answered_from on calls (from_number, answered_at)
+      where direction = 'inbound' and answered_at is not null;
+
 CREATE INDEX calls_by_key
   on calls (api_key_id, created_at, end_reason)
   where api_key_id is not null;

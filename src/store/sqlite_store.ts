@@ -34,6 +34,7 @@ import * as recordings from './recordings.ts';
 import { redactCall } from './redaction.ts';
 import type { Tables } from './schema.ts';
 import { type SettlementOptions, settleJobs } from './settlements.ts';
+import { spokenWithSince } from './spoken_with.ts';
 import { openSqliteConnection } from './sqlite_connection.ts';
 import { storeError } from './sqlite_errors.ts';
 import type { Append, AppendResult, Settlement, Store } from './store.ts';
@@ -147,6 +148,9 @@ class SqliteStore implements Store {
 
   callsOfRoom: Store['callsOfRoom'] = (room, since) =>
     this.#read((db) => callsOfRoom(db, room, since));
+
+  spokenWithSince: Store['spokenWithSince'] = (query) =>
+    this.#read((db) => spokenWithSince(db, query));
 
   countLiveCalls: Store['countLiveCalls'] = (from) => this.#read((db) => countLiveCalls(db, from));
 

@@ -184,6 +184,11 @@ export interface CallStore {
   callsOfRoom(room: string, since: number): Promise<CallRecord[]>;
   /** How many calls of this number have not ended. `null` counts nothing. */
   countLiveCalls(from: string | null): Promise<number>;
+  /**
+   * Whether a call with this number, E.164, was answered at or after `since` (milliseconds), in
+   * whichever direction, and not by a machine.
+   */
+  spokenWithSince(query: { phone: string; since: number }): Promise<boolean>;
   /** The events of a call in the order of their sequence; transcripts carry their own. */
   listCallEvents(callId: string): Promise<StoredEvent[]>;
   /** Events behind a position, oldest first; a poller that goes on from the last one misses none. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { newId } from '../../ids.ts';
 import { acceptedCall, endedEvent, event, suppression } from './drafts.ts';
 import { START, type StoreUnderTest } from './store_under_test.ts';
 
@@ -152,6 +153,31 @@ export function outboundConformance(t: StoreUnderTest): void {
         await t.append({ callId: id, facts: [fact] });
       }
       expect(await t.store.getCall(id)).toMatchObject({ answeredBy: 'machine' });
+    });
+
+    it('knows whether somebody has been spoken with since', async () => {
+      const phone = '+15550100009';
+      const spoken = (since = START) => t.store.spokenWithSince({ phone, since });
+      const answer = (callId: string, time: number) =>
+        t.append({ callId, events: [{ ...event('call.answered'), time }] });
+      const out = await accept({ to: phone });
+      await t.openCall({ from: phone });
+      await answer(await t.openCall({ from: '+15550100008' }), START);
+      expect(await spoken()).toBe(false);
+
+      await answer(out.id, START);
+      expect([await spoken(), await spoken(START + 1)]).toEqual([true, false]);
+      const who = (answeredBy: string) => {
+        const data = { answeredBy, by: 'words' };
+        return { id: newId('fct'), kind: 'answered_by', time: START, data } as const;
+      };
+      await t.append({ callId: out.id, facts: [who('machine')] });
+      expect(await spoken()).toBe(false);
+      await t.append({ callId: out.id, facts: [who('person')] });
+      expect(await spoken()).toBe(true);
+
+      await answer(await t.openCall({ from: phone }), START + 5_000);
+      expect([await spoken(START + 5_000), await spoken(START + 5_001)]).toEqual([true, false]);
     });
 
     it('adds up what calls have cost', async () => {

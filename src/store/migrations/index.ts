@@ -13,6 +13,7 @@ import * as answeredBy from './0008_answered_by.ts';
 import * as reportedCalls from './0009_reported_calls.ts';
 import * as analyticsByProvider from './0010_analytics_by_provider.ts';
 import * as gateCounts from './0011_gate_counts.ts';
+import * as answeredCallers from './0012_answered_callers.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -27,6 +28,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0009_reported_calls': reportedCalls,
   '0010_analytics_by_provider': analyticsByProvider,
   '0011_gate_counts': gateCounts,
+  '0012_answered_callers': answeredCallers,
 };
 
 /**
