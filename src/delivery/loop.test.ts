@@ -77,6 +77,18 @@ const untilAborted = (signal: AbortSignal) =>
   new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
 
 describe('the delivery loop', () => {
+  it('is not woken by what is due long after it looks again anyway', async () => {
+    // A hundred scheduled calls a second made it claim nothing as often, in the way of their appends.
+    startLoop({ pollMs: 60_000 });
+    await expect.poll(() => store.claims).toBe(1);
+    store.announce(Date.now() + 86_400_000);
+    // Longer than it gathers before it claims.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(store.claims).toBe(1);
+    store.add({});
+    await settled();
+  });
+
   it('delivers what was there at the start and what comes later', async () => {
     store.add({});
     startLoop({ pollMs: 60_000 });

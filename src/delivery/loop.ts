@@ -32,8 +32,8 @@ import { TargetLanes } from './target_lanes.ts';
  *
  *   STOPPED ──start()──▶ RUNNING ──stop()──▶ DRAINING ──▶ ABORTING ──▶ STOPPED
  *
- * RUNNING   claims whenever there is room and something may be due: after a commit with jobs, when
- *           the next job falls due, after a settlement where jobs had been left for want of room or
+ * RUNNING   claims whenever there is room and something may be due: after a commit with jobs that are
+ *           due before it would look anyway, when the next job falls due, after a settlement where jobs had been left for want of room or
  *           one was put off, and every `pollMs` at the latest.
  * DRAINING  claims nothing more; attempts under way go on.
  * ABORTING  after stop's deadline: attempts are aborted and their jobs go back to WAITING at once.
@@ -115,6 +115,8 @@ export class DeliveryLoop {
   /** Ends the current wait; a wake-up that comes before the wait is remembered. */
   #wake = () => {};
   #woken = false;
+  /** When it looks the next time, if nothing wakes it; while it looks, what is new may be missed. */
+  #looksAt = Number.POSITIVE_INFINITY;
   /** Whether the last claim left jobs that were due. */
   #leftSome = true;
   #gathering: NodeJS.Timeout | undefined;
@@ -139,7 +141,9 @@ export class DeliveryLoop {
     if (this.#state !== 'stopped') return;
     this.#state = 'running';
     this.#lanes = new TargetLanes({ patienceMs: this.#leaseMs / 8 });
-    this.#unsubscribe = this.#store.onJobs(() => this.#wakeSoon());
+    this.#unsubscribe = this.#store.onJobs((dueAt) => {
+      if (dueAt < this.#looksAt) this.#wakeSoon();
+    });
     this.#claiming = this.#claimWhileRunning();
   }
 
@@ -336,7 +340,9 @@ export class DeliveryLoop {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ms);
     this.#wake = resolve;
+    this.#looksAt = this.#clock() + ms;
     await promise;
+    this.#looksAt = Number.POSITIVE_INFINITY;
     clearTimeout(timer);
   }
 }

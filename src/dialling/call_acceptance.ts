@@ -97,9 +97,8 @@ export function createCallAcceptance(options: CallAcceptanceOptions) {
 
       const append = appendOf(request, decision, { now, guard });
       const result = await withinLimit(commit(append));
-      if (result.status === 'appended') {
-        const call = await store.getCall(append.callId ?? '');
-        if (call) return { status: 'accepted', call };
+      if (result.status === 'appended' && result.call) {
+        return { status: 'accepted', call: result.call };
       }
       // The guard found what the gate did not see yet: the next look says it in the gate's words.
       if (result.status === 'refused') refusal = refusalOfGuard(guardCode(result.code));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type GateFacts, GUARD_CODES } from '../store/outbound_store.ts';
+import { type AcceptanceFacts, type DiallingFacts, GUARD_CODES } from '../store/outbound_store.ts';
 import type { CallRecord } from '../store/store.ts';
 import type { GateRules } from './decision.ts';
 import { DialGate } from './dial_gate.ts';
@@ -16,12 +16,12 @@ function gate({
   rules = {},
   now = AT,
 }: {
-  facts?: Partial<GateFacts>;
+  facts?: Partial<AcceptanceFacts & DiallingFacts>;
   rules?: Partial<GateRules>;
   now?: number;
 } = {}) {
   const asked: Query[] = [];
-  const known: GateFacts = {
+  const known: AcceptanceFacts & DiallingFacts = {
     suppressed: false,
     callsToNumber: 0,
     dialledToNumber: 0,
@@ -30,12 +30,11 @@ function gate({
     spentMicrousd: 0,
     ...facts,
   };
-  const store = {
-    gateFacts: (query: Query) => {
-      asked.push(query);
-      return Promise.resolve(known);
-    },
+  const answer = (query: Query) => {
+    asked.push(query);
+    return Promise.resolve(known);
   };
+  const store = { acceptanceFacts: answer, diallingFacts: answer };
   const subject = new DialGate({ store, rules: { ...RULES, ...rules }, clock: () => now });
   return { subject, asked };
 }

@@ -25,8 +25,10 @@ type Verdict =
   | { verdict: 'wait'; until: number }
   | { verdict: 'block' };
 
+type GateStore = Pick<Store, 'acceptanceFacts' | 'diallingFacts'>;
+
 export interface DialGateOptions {
-  store: Pick<Store, 'gateFacts'>;
+  store: GateStore;
   rules: GateRules;
   clock?: () => number;
 }
@@ -38,7 +40,7 @@ export interface DialGateOptions {
  * the guard of the append that opens the call and by that of the append that begins to dial it.
  */
 export class DialGate {
-  readonly #store: Pick<Store, 'gateFacts'>;
+  readonly #store: GateStore;
   readonly #rules: GateRules;
   readonly #clock: () => number;
 
@@ -60,7 +62,7 @@ export class DialGate {
     const to = number.ok ? number.e164 : request.to;
     const now = this.#clock();
     const since = now - DAY_MS;
-    const known = await this.#store.gateFacts({ to, apiKeyId, since });
+    const known = await this.#store.acceptanceFacts({ to, apiKeyId, since });
     const facts: CallFacts = {
       to,
       consent,
@@ -82,7 +84,7 @@ export class DialGate {
    */
   async atDialling(call: CallRecord): Promise<DiallingVerdict> {
     const now = this.#clock();
-    const known = await this.#store.gateFacts({
+    const known = await this.#store.diallingFacts({
       to: call.to,
       apiKeyId: call.apiKeyId,
       since: now - DAY_MS,

@@ -162,7 +162,7 @@ describe('the store in its thread', () => {
 
   it('wakes whoever waits for jobs', async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const unsubscribe = store.onJobs(resolve);
+    const unsubscribe = store.onJobs(() => resolve());
     await store.append([opened({ events: [draftEvent('call.started', {})] })]);
     await promise;
     unsubscribe();

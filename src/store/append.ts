@@ -46,17 +46,18 @@ export async function appendBatch(
   trx: Transaction<Tables>,
   batch: readonly Append[],
   options: AppendOptions,
-): Promise<{ results: AppendResult[]; madeJobs: boolean }> {
+): Promise<{ results: AppendResult[]; firstDueAt: number | null }> {
   const writer = new BatchWriter(trx, options);
   await writer.read(batch);
   const results: AppendResult[] = [];
   for (const entry of batch) results.push(await writer.append(entry));
   await writer.writeCalls();
-  return { results, madeJobs: writer.madeJobs };
+  return { results, firstDueAt: writer.firstDueAt };
 }
 
 class BatchWriter {
-  madeJobs = false;
+  /** Of the jobs that were made, the first; `null` with none. */
+  firstDueAt: number | null = null;
   readonly #trx: Transaction<Tables>;
   readonly #options: AppendOptions;
   readonly #now: number;
@@ -118,8 +119,9 @@ class BatchWriter {
       this.#forget(entry, before);
     }
     await sql`release entry`.execute(this.#trx);
-    const callId = entry.open?.reportedBy && entry.callId;
-    return result.status === 'appended' && callId ? { ...result, callId } : result;
+    if (result.status !== 'appended' || entry.callId === null) return result;
+    if (entry.accept) return { ...result, call: this.#call(entry.callId) };
+    return entry.open?.reportedBy ? { ...result, callId: entry.callId } : result;
   }
 
   async writeCalls(): Promise<void> {
@@ -348,8 +350,8 @@ class BatchWriter {
   }
 
   async #insertJob(job: NewJob): Promise<void> {
-    await insertJob(this.#trx, job, this.#now);
-    this.madeJobs = true;
+    const dueAt = await insertJob(this.#trx, job, this.#now);
+    this.firstDueAt = Math.min(dueAt, this.firstDueAt ?? dueAt);
   }
 
   #callOf(entry: Append): CallRecord | undefined {

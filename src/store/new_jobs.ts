@@ -12,21 +12,26 @@ export type NewJob = Pick<
   dueAt?: number;
 };
 
-/** A job that is due at once, at its time, or as soon as those before it have ended. A known id changes nothing. */
+/**
+ * A job that is due at once, at its time, or as soon as those before it have ended; returns when it is due.
+ * A known id changes nothing.
+ */
 export async function insertJob(
   trx: Transaction<Tables>,
   { ordered, dueAt, ...job }: NewJob,
   now: number,
-): Promise<void> {
+): Promise<number> {
   const blocked = ordered && (await isBehindAnother(trx, job));
+  const nextAt = blocked ? BLOCKED : Math.round(Math.max(dueAt ?? now, now));
   await trx
     .insertInto('jobs')
     .values({
       ...job,
       state: 'waiting',
-      next_at: blocked ? BLOCKED : Math.round(Math.max(dueAt ?? now, now)),
+      next_at: nextAt,
       created_at: now,
     })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute();
+  return nextAt;
 }

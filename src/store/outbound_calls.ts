@@ -1,12 +1,13 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { isRevoked } from './api_keys.ts';
 import { refused } from './append_refusal.ts';
 import { callFromRow } from './call_row.ts';
 import type {
+  AcceptanceFacts,
   CallAcceptance,
   DialGuard,
+  DiallingFacts,
   DialTurn,
-  GateFacts,
   GuardCode,
 } from './outbound_store.ts';
 import type { Tables } from './schema.ts';
@@ -16,18 +17,39 @@ import { isSuppressed } from './suppressions.ts';
 /** A call that waits to be dialled: held by nobody, and nobody's to sweep. */
 export const WAITING_STATES = ['scheduled', 'queued'] as const;
 
-/** See `OutboundStore.gateFacts`. What is not asked for is not counted. */
-export async function gateFacts(
+/**
+ * See `OutboundStore`. In one statement, for each that is asked costs more than what it looks up; what
+ * is not `wanted` is not counted, and 0.
+ */
+export async function acceptanceFacts(
   db: Kysely<Tables>,
-  query: { to: string; apiKeyId: string | null; since: number },
-): Promise<GateFacts> {
+  { to, apiKeyId, since }: { to: string; apiKeyId: string; since: number },
+  wanted: Wanted = { callsToNumber: true, callsByKey: true, spentMicrousd: true },
+): Promise<AcceptanceFacts> {
+  const counted = (isWanted: boolean, query: RawBuilder<number>) =>
+    sql<number>`case when ${Number(isWanted)} then (${query}) else 0 end`;
+  const { rows } = await sql<AcceptanceFacts>`
+    select exists (select 1 from suppressions where phone = ${to}) as "suppressed",
+      ${counted(wanted.callsToNumber, callsToNumber(to, since))} as "callsToNumber",
+      ${counted(wanted.callsByKey, callsByKey(apiKeyId, since))} as "callsByKey",
+      ${counted(wanted.spentMicrousd, spentMicrousd(since))} as "spentMicrousd"
+  `.execute(db);
+  const [facts] = rows as [AcceptanceFacts];
+  return { ...facts, suppressed: Boolean(facts.suppressed) };
+}
+
+type Wanted = Record<'callsToNumber' | 'callsByKey' | 'spentMicrousd', boolean>;
+
+/** See `OutboundStore`. */
+export async function diallingFacts(
+  db: Kysely<Tables>,
+  { to, apiKeyId, since }: { to: string; apiKeyId: string | null; since: number },
+): Promise<DiallingFacts> {
   return {
-    suppressed: await isSuppressed(db, query.to),
-    callsToNumber: await callsToNumber(db, query.to, query.since),
-    dialledToNumber: await dialledToNumber(db, query.to, query.since),
-    callsByKey: query.apiKeyId === null ? 0 : await callsByKey(db, query.apiKeyId, query.since),
-    keyRevoked: query.apiKeyId !== null && (await isRevoked(db, query.apiKeyId)),
-    spentMicrousd: await spentMicrousd(db, query.since),
+    suppressed: await isSuppressed(db, to),
+    dialledToNumber: await one(db, dialledToNumber(to, since)),
+    keyRevoked: apiKeyId !== null && (await isRevoked(db, apiKeyId)),
+    spentMicrousd: await one(db, spentMicrousd(since)),
   };
 }
 
@@ -38,24 +60,26 @@ export async function refusalOfAcceptance(
   { apiKeyId, idempotency, guard }: CallAcceptance,
 ): Promise<AppendResult | null> {
   const not = (code: GuardCode, message: string) => refused(code, message);
+  const { since } = guard;
   if (idempotency !== null) {
-    const known = await findIdempotent(trx, { apiKeyId, key: idempotency.key, since: guard.since });
+    const known = await findIdempotent(trx, { apiKeyId, key: idempotency.key, since });
     if (known !== null) return not('IDEMPOTENCY_KEY_KNOWN', 'The key has made a call already.');
   }
-  if (await isSuppressed(trx, opening.to)) {
-    return not('CALL_SUPPRESSED', 'The number is on the suppression list.');
-  }
-  const { since } = guard;
-  if (
-    guard.callsToNumber !== null &&
-    (await callsToNumber(trx, opening.to, since)) >= guard.callsToNumber
-  ) {
+  const query = { to: opening.to, apiKeyId, since };
+  const facts = await acceptanceFacts(trx, query, {
+    callsToNumber: guard.callsToNumber !== null,
+    callsByKey: guard.callsByKey !== null,
+    spentMicrousd: guard.spentMicrousd !== null,
+  });
+  const isReached = (limit: number | null, value: number) => limit !== null && value >= limit;
+  if (facts.suppressed) return not('CALL_SUPPRESSED', 'The number is on the suppression list.');
+  if (isReached(guard.callsToNumber, facts.callsToNumber)) {
     return not('CALLS_TO_NUMBER', 'The number has had its calls.');
   }
-  if (guard.callsByKey !== null && (await callsByKey(trx, apiKeyId, since)) >= guard.callsByKey) {
+  if (isReached(guard.callsByKey, facts.callsByKey)) {
     return not('CALLS_BY_KEY', 'The key has made its calls.');
   }
-  if (guard.spentMicrousd !== null && (await spentMicrousd(trx, since)) >= guard.spentMicrousd) {
+  if (isReached(guard.spentMicrousd, facts.spentMicrousd)) {
     return not('SPEND_CAP', 'The spend cap is reached.');
   }
   return null;
@@ -72,10 +96,10 @@ export async function refusalOfDialling(
   }
   if (guard === undefined) return null;
   const { since, dialledToNumber: mostCalls, spentMicrousd: mostSpent } = guard;
-  if (mostCalls !== null && (await dialledToNumber(trx, to, since)) >= mostCalls) {
+  if (mostCalls !== null && (await one(trx, dialledToNumber(to, since))) >= mostCalls) {
     return refused('CALLS_TO_NUMBER', 'The number has been dialled as often as it may.');
   }
-  if (mostSpent !== null && (await spentMicrousd(trx, since)) >= mostSpent) {
+  if (mostSpent !== null && (await one(trx, spentMicrousd(since))) >= mostSpent) {
     return refused('SPEND_CAP', 'The spend cap is reached.');
   }
   return null;
@@ -160,39 +184,40 @@ export async function recordGate(
  */
 
 /** A call that the gate blocked never rang, so it is none of the number's calls. */
-async function callsToNumber(db: Kysely<Tables>, to: string, since: number): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*) as count from calls
+function callsToNumber(to: string, since: number): RawBuilder<number> {
+  return sql<number>`
+    select count(*) from calls
       where direction = 'outbound' and to_number = ${to} and created_at >= ${since}
         and end_reason is not 'blocked' and provider = 'callwire'
-  `.execute(db);
-  return rows[0]?.count ?? 0;
+  `;
 }
 
 /** Its `call.started` is committed before the phone rings. */
-async function dialledToNumber(db: Kysely<Tables>, to: string, since: number): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*) as count from calls
+function dialledToNumber(to: string, since: number): RawBuilder<number> {
+  return sql<number>`
+    select count(*) from calls
       where direction = 'outbound' and to_number = ${to} and provider = 'callwire' and exists (
         select 1 from events
           where call_id = calls.id and type = 'call.started' and time >= ${since}
       )
-  `.execute(db);
-  return rows[0]?.count ?? 0;
+  `;
 }
 
-async function callsByKey(db: Kysely<Tables>, apiKeyId: string, since: number): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*) as count from calls
+function callsByKey(apiKeyId: string, since: number): RawBuilder<number> {
+  return sql<number>`
+    select count(*) from calls
       where api_key_id = ${apiKeyId} and created_at >= ${since} and end_reason is not 'blocked'
-  `.execute(db);
-  return rows[0]?.count ?? 0;
+  `;
 }
 
-async function spentMicrousd(db: Kysely<Tables>, since: number): Promise<number> {
-  const { rows } = await sql<{ spent: number | null }>`
-    select sum(cost_microusd) as spent from calls
+function spentMicrousd(since: number): RawBuilder<number> {
+  return sql<number>`
+    select coalesce(sum(cost_microusd), 0) from calls
       where cost_microusd is not null and ended_at >= ${since} and provider = 'callwire'
-  `.execute(db);
-  return rows[0]?.spent ?? 0;
+  `;
+}
+
+async function one(db: Kysely<Tables>, query: RawBuilder<number>): Promise<number> {
+  const { rows } = await sql<{ number: number }>`select (${query}) as "number"`.execute(db);
+  return rows[0]?.number ?? 0;
 }

@@ -48,14 +48,20 @@ export interface DialGuard {
   spentMicrousd: number | null;
 }
 
-/** What the gate judges by, as it is now. */
-export interface GateFacts {
+/** What the gate judges a call by that is asked for, as it is now. */
+export interface AcceptanceFacts {
   suppressed: boolean;
   /** Calls to the number that were accepted since then and did not end `blocked`. */
   callsToNumber: number;
+  callsByKey: number;
+  spentMicrousd: number;
+}
+
+/** What the gate judges a call by that is to be dialled, as it is now. */
+export interface DiallingFacts {
+  suppressed: boolean;
   /** Calls to the number that somebody has begun to dial since then, whenever they were accepted. */
   dialledToNumber: number;
-  callsByKey: number;
   /** Whether the key has been taken back; that of the environment never is. */
   keyRevoked: boolean;
   spentMicrousd: number;
@@ -80,7 +86,12 @@ export type DialTurn =
   | { status: 'unknown' };
 
 export interface OutboundStore {
-  gateFacts(query: { to: string; apiKeyId: string | null; since: number }): Promise<GateFacts>;
+  acceptanceFacts(query: { to: string; apiKeyId: string; since: number }): Promise<AcceptanceFacts>;
+  diallingFacts(query: {
+    to: string;
+    apiKeyId: string | null;
+    since: number;
+  }): Promise<DiallingFacts>;
   /** The call that an idempotency key has made since `since`, and the hash of its body. */
   findIdempotent(query: {
     apiKeyId: string;

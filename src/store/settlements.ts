@@ -38,7 +38,7 @@ export async function settleJobs(
     if (appends.length === 0) continue;
     const appended = await appendBatch(trx, appends, options);
     for (const result of appended.results) refuseUnlessAppended(result);
-    moreToDo ||= appended.madeJobs;
+    moreToDo ||= appended.firstDueAt !== null;
   }
   // Last, so that of an endpoint whose results of one moment differ the success counts.
   const now = options.clock();

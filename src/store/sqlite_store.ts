@@ -37,7 +37,7 @@ import { type SettlementOptions, settleJobs } from './settlements.ts';
 import { spokenWithSince } from './spoken_with.ts';
 import { openSqliteConnection } from './sqlite_connection.ts';
 import { storeError } from './sqlite_errors.ts';
-import type { Append, AppendResult, Settlement, Store } from './store.ts';
+import type { Append, AppendResult, JobListener, Settlement, Store } from './store.ts';
 import * as suppressions from './suppressions.ts';
 import { testEndpoint } from './test_event.ts';
 import * as triggers from './triggers.ts';
@@ -103,7 +103,7 @@ class SqliteStore implements Store {
   readonly #lock: DataDirLock;
   readonly #checkpoints: { stop(): Promise<void> } | undefined;
   readonly #options: SettlementOptions;
-  readonly #jobListeners = new Set<() => void>();
+  readonly #jobListeners = new Set<JobListener>();
   #closed = false;
 
   constructor(
@@ -119,10 +119,10 @@ class SqliteStore implements Store {
   }
 
   async append(batch: readonly Append[]): Promise<AppendResult[]> {
-    const { results, madeJobs } = await this.#transaction((trx) =>
+    const { results, firstDueAt } = await this.#transaction((trx) =>
       appendBatch(trx, batch, this.#options),
     );
-    if (madeJobs) this.#announceJobs();
+    if (firstDueAt !== null) this.#announceJobs(firstDueAt);
     return results;
   }
 
@@ -280,7 +280,11 @@ class SqliteStore implements Store {
   // What a power cut brings back is pruned again.
   prune: Store['prune'] = (query) => this.#unsynced((trx) => prune(trx, query));
 
-  gateFacts: Store['gateFacts'] = (query) => this.#read((db) => outbound.gateFacts(db, query));
+  acceptanceFacts: Store['acceptanceFacts'] = (query) =>
+    this.#read((db) => outbound.acceptanceFacts(db, query));
+
+  diallingFacts: Store['diallingFacts'] = (query) =>
+    this.#read((db) => outbound.diallingFacts(db, query));
 
   findIdempotent: Store['findIdempotent'] = (query) =>
     this.#read((db) => outbound.findIdempotent(db, query));
@@ -315,7 +319,7 @@ class SqliteStore implements Store {
   recordingDeleted: Store['recordingDeleted'] = (callId) =>
     this.#transaction((trx) => recordings.recordingDeleted(trx, callId));
 
-  onJobs(listener: () => void): () => void {
+  onJobs(listener: JobListener): () => void {
     this.#jobListeners.add(listener);
     return () => void this.#jobListeners.delete(listener);
   }
@@ -334,8 +338,8 @@ class SqliteStore implements Store {
     return this.#options.clock();
   }
 
-  #announceJobs(): void {
-    for (const listener of this.#jobListeners) listener();
+  #announceJobs(dueAt = this.#now()): void {
+    for (const listener of this.#jobListeners) listener(dueAt);
   }
 
   async #read<T>(query: (db: Kysely<Tables>) => Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@ import type { EventComposer } from './event_composer.ts';
 import { callStore } from './remote_store.ts';
 import { openSqliteStore, type SqliteStoreOptions } from './sqlite_store.ts';
 import type { FromThread, ToThread } from './thread_protocol.ts';
+import { turnPort } from './turn_port.ts';
 
 /** What the main thread decides; the composer is code, so the thread's entry brings it. */
 export type StoreThreadData = Pick<
@@ -20,14 +21,19 @@ export async function serveSqliteStore(
   data: StoreThreadData,
   composer: EventComposer,
 ): Promise<void> {
-  const send = (message: FromThread) => port.postMessage(message);
+  const send = turnPort<FromThread>(
+    (messages) => port.postMessage(messages),
+    (message, error) => {
+      if (message.t === 'result') send({ t: 'error', n: message.n, error: toWireError(error) });
+    },
+  );
   const options = { ...data, composer, checkpointsBeside: true };
   const store = await openSqliteStore(options).catch((error: unknown) => {
     send({ t: 'failed', error: toWireError(error) });
-    port.close();
+    setImmediate(() => port.close());
   });
   if (!store) return;
-  store.onJobs(() => send({ t: 'jobs' }));
+  store.onJobs((dueAt) => send({ t: 'jobs', dueAt }));
 
   const answer = async (n: number, work: () => Promise<unknown>) => {
     try {
@@ -36,12 +42,16 @@ export async function serveSqliteStore(
       send({ t: 'error', n, error: toWireError(error) });
     }
   };
-  port.on('message', (message: ToThread) => {
+  const take = (message: ToThread) => {
     if (message.t === 'call') {
       void answer(message.n, () => callStore(store, message.method, message.args));
     } else {
-      void answer(message.n, () => store.close()).then(() => port.close());
+      // Behind the answer, which goes out at the end of this turn.
+      void answer(message.n, () => store.close()).then(() => setImmediate(() => port.close()));
     }
+  };
+  port.on('message', (messages: ToThread[]) => {
+    for (const message of messages) take(message);
   });
   send({ t: 'ready' });
 }

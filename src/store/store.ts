@@ -37,12 +37,14 @@ export interface Store
     RecordingStore,
     AnalyticsStore {
   /**
-   * Calls `listener` after a commit that left jobs to be done now: new ones, or those that had to wait
-   * for others. Returns the unsubscribe.
+   * Calls `listener` after a commit that left jobs to be done: new ones, or those that had to wait for
+   * others. `dueAt`: when the first of them is, milliseconds. Returns the unsubscribe.
    */
-  onJobs(listener: () => void): () => void;
+  onJobs(listener: JobListener): () => void;
   close(): Promise<void>;
 }
+
+export type JobListener = (dueAt: number) => void;
 
 // ---------------------------------------------------------------------------------------------
 // Ledger
@@ -109,8 +111,11 @@ export interface Append {
 }
 
 export type AppendResult =
-  /** `callId`: of an append with `open.reportedBy`, the call that it went to. */
-  | { status: 'appended'; callId?: string }
+  /**
+   * `callId`: of an append with `open.reportedBy`, the call that it went to. `call`: of one with
+   * `accept`, the call that was accepted, then or before.
+   */
+  | { status: 'appended'; callId?: string; call?: CallRecord }
   /** Somebody took the call over: the writer stops. */
   | { status: 'fenced' }
   /** The append can never succeed (unknown call, invalid data, over 64 KB); it is not retried. */

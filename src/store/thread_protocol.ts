@@ -3,11 +3,12 @@ import type { StoreMethod } from './remote_store.ts';
 
 /*
  * Between a process and its store's thread; both ends are this version's code, so nothing is
- * validated. `n` numbers the calls; every call gets one `result` or `error`, in any order.
+ * validated. `n` numbers the calls; every call gets one `result` or `error`, in any order. What is said
+ * in one turn of the event loop goes as one list (`turn_port.ts`).
  *
  *     ready | failed     once, first
  *     call n → result n | error n
- *     jobs               after a commit that left jobs to be done
+ *     jobs               after a commit that left jobs to be done, the first at `dueAt`
  *     close n → result n, and the thread ends
  */
 export type ToThread =
@@ -19,4 +20,4 @@ export type FromThread =
   | { t: 'failed'; error: WireError }
   | { t: 'result'; n: number; value: unknown }
   | { t: 'error'; n: number; error: WireError }
-  | { t: 'jobs' };
+  | { t: 'jobs'; dueAt: number };

@@ -14,8 +14,10 @@ describe("a store's thread that dies", () => {
     const told: string[] = [];
     const store = await startStoreThread(
       threadOf(`
-        port.on('message', ({ method }) => { if (method === 'getCall') process.exit(3); });
-        port.postMessage({ t: 'ready' });
+        port.on('message', (calls) => {
+          if (calls.some(({ method }) => method === 'getCall')) process.exit(3);
+        });
+        port.postMessage([{ t: 'ready' }]);
       `),
       DATA,
       (error) => told.push(error.code),

@@ -4,8 +4,9 @@ import { CallwireError } from '../errors.ts';
 import { fromWireError } from './error_wire.ts';
 import { remoteStore } from './remote_store.ts';
 import type { StoreThreadData } from './sqlite_thread.ts';
-import type { Store } from './store.ts';
+import type { JobListener, Store } from './store.ts';
 import type { FromThread, ToThread } from './thread_protocol.ts';
+import { turnPort } from './turn_port.ts';
 
 /**
  * Starts the thread whose entry file is `entry` and returns the store in it. Waits have no deadline
@@ -41,9 +42,9 @@ function pinNativeModule(): void {
 class StoreThread {
   /** Settles with the thread's first word. */
   readonly opened: Promise<void>;
-  readonly #worker: Worker;
+  readonly #say: (message: ToThread) => void;
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
-  readonly #jobListeners = new Set<() => void>();
+  readonly #jobListeners = new Set<JobListener>();
   readonly #opening = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<void>();
   #lost: CallwireError | null = null;
@@ -53,10 +54,15 @@ class StoreThread {
   #open = false;
 
   constructor(worker: Worker, onLost: (error: CallwireError) => void) {
-    this.#worker = worker;
     this.#onLost = onLost;
     this.opened = this.#opening.promise;
-    worker.on('message', (message: FromThread) => this.#receive(message));
+    this.#say = turnPort<ToThread>(
+      (messages) => worker.postMessage(messages),
+      ({ n }, error) => this.#take(n)?.reject(error),
+    );
+    worker.on('message', (messages: FromThread[]) => {
+      for (const message of messages) this.#receive(message);
+    });
     worker.on('error', (error) => this.#lose(error));
     worker.on('exit', () => {
       this.#lose(undefined);
@@ -69,11 +75,11 @@ class StoreThread {
     const n = ++this.#lastNumber;
     const answer = Promise.withResolvers<unknown>();
     this.#pending.set(n, answer);
-    this.#worker.postMessage(message(n));
+    this.#say(message(n));
     return answer.promise;
   }
 
-  onJobs(listener: () => void): () => void {
+  onJobs(listener: JobListener): () => void {
     this.#jobListeners.add(listener);
     return () => void this.#jobListeners.delete(listener);
   }
@@ -100,7 +106,7 @@ class StoreThread {
         this.#opening.reject(fromWireError(message.error));
         break;
       case 'jobs':
-        for (const listener of this.#jobListeners) listener();
+        for (const listener of this.#jobListeners) listener(message.dueAt);
         break;
       case 'result':
         this.#take(message.n)?.resolve(message.value);

@@ -24,7 +24,7 @@ export async function apiThatCalls(rules: Partial<GateRules> = {}) {
   const later = <K extends keyof Store>(method: K) =>
     ((...args: unknown[]) => (store[method] as (...a: unknown[]) => unknown)(...args)) as Store[K];
   const gate = new DialGate({
-    store: { gateFacts: later('gateFacts') },
+    store: { acceptanceFacts: later('acceptanceFacts'), diallingFacts: later('diallingFacts') },
     rules: { ...RULES, ...rules },
   });
   const outbound: ApiOptions['outbound'] = {

@@ -3,6 +3,7 @@ import type {
   Append,
   AttemptRecord,
   ClaimedJob,
+  JobListener,
   JobState,
   Settlement,
   Store,
@@ -22,11 +23,13 @@ export class MemoryJobs
 {
   readonly jobs = new Map<string, MemoryJob>();
   readonly appended: Append[] = [];
+  /** How often was looked for due jobs. */
+  claims = 0;
   /** Sizes of the batches that were settled. */
   readonly batches: number[] = [];
   /** Called before a settlement is written; may throw. */
   beforeSettle: (settlements: readonly Settlement[]) => void = () => {};
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<JobListener>();
 
   add(...jobs: readonly Partial<MemoryJob['job']>[]): MemoryJob[] {
     const added = jobs.map((job): MemoryJob => {
@@ -37,11 +40,12 @@ export class MemoryJobs
       return { job: full, state: 'waiting', dueAt: Date.now(), attempts: [], claim: null };
     });
     for (const one of added) this.jobs.set(one.job.id, one);
-    for (const listener of this.#listeners) listener();
+    this.announce(Date.now());
     return added;
   }
 
   claimJobs(query: { limit: number; perTarget: number; leaseMs: number }): Promise<ClaimedJob[]> {
+    this.claims++;
     const now = Date.now();
     const held = new Map<string, number>();
     for (const { job, claim } of this.jobs.values()) {
@@ -91,7 +95,11 @@ export class MemoryJobs
     return Promise.resolve(0);
   }
 
-  onJobs(listener: () => void): () => void {
+  announce(dueAt: number): void {
+    for (const listener of this.#listeners) listener(dueAt);
+  }
+
+  onJobs(listener: JobListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }

@@ -20,13 +20,12 @@ export function outboundConformance(t: StoreUnderTest): void {
         gate: { acceptance: { allowed: true } },
         consentRecordId: 'consent-7',
         followsCallId: null,
+        madeByRule: false,
       };
-      const { id } = await accept({ outbound });
-      expect(await t.store.getCall(id)).toMatchObject({
-        state: 'queued',
-        apiKeyId: 'key_1',
-        outbound,
-      });
+      const { id, result } = await accept({ outbound });
+      const call = await t.store.getCall(id);
+      expect(call).toMatchObject({ state: 'queued', apiKeyId: 'key_1', outbound });
+      expect(result).toEqual({ status: 'appended', call });
       expect(await t.claimAll()).toMatchObject([
         { kind: 'webhook' },
         { kind: 'dial', target: 'dial', body: { call: id } },
@@ -42,9 +41,13 @@ export function outboundConformance(t: StoreUnderTest): void {
         consentRecordId: null,
         followsCallId: null,
       };
+      await t.open(null);
+      const told: number[] = [];
+      t.store.onJobs((dueAt) => told.push(dueAt));
       const { id } = await accept({ outbound });
+      expect(told).toEqual([scheduledFor]);
       expect(await t.store.getCall(id)).toMatchObject({ state: 'scheduled' });
-      expect((await t.claimAll()).map(({ kind }) => kind)).toEqual(['webhook']);
+      expect(await t.claimAll()).toEqual([]);
       expect(await t.store.recallJobs({ longestWaitMs: 60_000 })).toBe(0);
       t.now = scheduledFor;
       expect((await t.claimAll()).map(({ kind }) => kind)).toContain('dial');
@@ -107,13 +110,11 @@ export function outboundConformance(t: StoreUnderTest): void {
       });
       await accept();
       const facts = (since: number) =>
-        t.store.gateFacts({ to: '+15550100009', apiKeyId: 'key_1', since });
+        t.store.acceptanceFacts({ to: '+15550100009', apiKeyId: 'key_1', since });
       expect(await facts(START)).toEqual({
         suppressed: false,
         callsToNumber: 1,
-        dialledToNumber: 0,
         callsByKey: 1,
-        keyRevoked: false,
         spentMicrousd: 0,
       });
       expect(await facts(START + 1)).toMatchObject({ callsToNumber: 0, callsByKey: 0 });
@@ -123,7 +124,7 @@ export function outboundConformance(t: StoreUnderTest): void {
       const key = { id: 'key_9', name: 'leads', hash: 'made-up', scopes: [], createdAt: START };
       await t.store.createApiKey({ ...key, revokedAt: null });
       const revoked = async (apiKeyId: string | null) =>
-        (await t.store.gateFacts({ to: '+15550100009', apiKeyId, since: START })).keyRevoked;
+        (await t.store.diallingFacts({ to: '+15550100009', apiKeyId, since: START })).keyRevoked;
       expect(await revoked('key_9')).toBe(false);
       await t.store.revokeApiKey('key_9');
       expect(await revoked('key_9')).toBe(true);
@@ -138,10 +139,12 @@ export function outboundConformance(t: StoreUnderTest): void {
       const started = { ...event('call.started'), time: t.now };
       await t.store.takeForDialling(id, 30_000);
       await t.append({ callId: id, lease: 2, events: [started] });
-      const dialled = async (since: number) =>
-        await t.store.gateFacts({ to: '+15550100009', apiKeyId: null, since });
-      expect(await dialled(t.now)).toMatchObject({ callsToNumber: 0, dialledToNumber: 1 });
+      const query = { to: '+15550100009', apiKeyId: 'key_1' };
+      const dialled = async (since: number) => await t.store.diallingFacts({ ...query, since });
+      expect(await dialled(t.now)).toMatchObject({ dialledToNumber: 1 });
       expect(await dialled(t.now + 1)).toMatchObject({ dialledToNumber: 0 });
+      const accepted = await t.store.acceptanceFacts({ ...query, since: t.now });
+      expect(accepted).toMatchObject({ callsToNumber: 0 });
     });
 
     it('knows who picked up: the last that was found out', async () => {
@@ -185,8 +188,9 @@ export function outboundConformance(t: StoreUnderTest): void {
       const first = await accept();
       await t.append({ callId: first.id, events: [ended] });
       expect(await t.store.getCall(first.id)).toMatchObject({ costMicrousd: 12_300 });
-      const query = { to: '+15550100009', apiKeyId: null, since: START };
-      expect(await t.store.gateFacts(query)).toMatchObject({ spentMicrousd: 12_300 });
+      const query = { to: '+15550100009', apiKeyId: 'key_1', since: START };
+      expect(await t.store.acceptanceFacts(query)).toMatchObject({ spentMicrousd: 12_300 });
+      expect(await t.store.diallingFacts(query)).toMatchObject({ spentMicrousd: 12_300 });
       const guard = { since: START, spentMicrousd: 12_300 };
       expect((await accept({}, { guard })).code).toBe('SPEND_CAP');
     });
