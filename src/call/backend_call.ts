@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Profile } from '../config/profile.ts';
 import { createReachAgents } from '../delivery/reach_agents.ts';
 import { isCallwireError } from '../errors.ts';
@@ -63,7 +64,7 @@ export async function consultBackend(
   const toolTarget = rule.onToolCall ? hookTarget(rule, rule.onToolCall, secret) : null;
   call.backend = { rule, secret, agents, toolTarget };
 
-  await Promise.race([context, pause(CONTACT_LIMIT_MS)]);
+  await Promise.race([context, sleep(CONTACT_LIMIT_MS, undefined, { ref: false })]);
   const budgetMs = profile.context.budgetMs ?? START_HOOK_BUDGET_MS;
   const asked = askStartHook(
     agents,
@@ -78,7 +79,7 @@ export async function consultBackend(
     },
     { deadlineMs: budgetMs + LATE_LIMIT_MS, signal },
   );
-  const outcome = await Promise.race([asked, pause(budgetMs)]);
+  const outcome = await Promise.race([asked, sleep(budgetMs, undefined, { ref: false })]);
   signal.throwIfAborted();
   if (outcome) return take(call, outcome);
   asked.then(
@@ -220,8 +221,4 @@ function complain({ journal }: LiveCall, code: string, message: string): void {
 
 function closeSoon(agents: ReturnType<typeof createReachAgents>): Promise<unknown> {
   return Promise.all(Object.values(agents).map((agent) => agent.destroy()));
-}
-
-function pause(ms: number): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(() => resolve(undefined), ms).unref());
 }

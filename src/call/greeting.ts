@@ -1,9 +1,11 @@
 import { ReadableStream } from 'node:stream/web';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { llm } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
 import { GREETING_SAMPLE_RATE } from '../hooks/greeting_audio.ts';
 import { firstMessage } from './instructions.ts';
 import type { LiveCall } from './live_call.ts';
+import { tellItem } from './told_item.ts';
 
 /** A recording that is not there when it is needed is not waited for in silence for longer. */
 const RECORDING_LIMIT_MS = 1_500;
@@ -36,7 +38,8 @@ async function playRecording(call: LiveCall): Promise<boolean> {
   const recording = backend?.agent?.recordedGreeting;
   const text = backend?.agent?.greeting?.trim() ?? '';
   if (!announcer || !recording) return false;
-  const samples = await Promise.race([recording, pause(RECORDING_LIMIT_MS)]);
+  const late = sleep(RECORDING_LIMIT_MS, null, { ref: false });
+  const samples = await Promise.race([recording, late]);
   if (!samples) {
     log.warn('the recorded greeting is not there in time');
     return false;
@@ -53,11 +56,7 @@ async function tellModel({ model, agent, log }: LiveCall, text: string): Promise
   const content = text || '[You have greeted the caller.]';
   const message = llm.ChatMessage.create({ role: 'assistant', content });
   try {
-    const conversation = session.chatCtx.copy();
-    conversation.items.push(message);
-    await session.updateChatCtx(conversation);
-    // agents-js compares this copy with the model's conversation later and deletes the rest.
-    agent?._chatCtx.insert(message);
+    await tellItem(session, agent, message);
   } catch (error) {
     log.warn({ err: error }, 'the model does not know that the caller was greeted');
   }
@@ -75,8 +74,4 @@ function framesOf(samples: Int16Array): ReadableStream<AudioFrame> {
       if (at >= samples.length) controller.close();
     },
   });
-}
-
-function pause(ms: number): Promise<null> {
-  return new Promise((resolve) => setTimeout(() => resolve(null), ms).unref());
 }

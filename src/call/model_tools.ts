@@ -2,6 +2,7 @@ import { llm, voice } from '@livekit/agents';
 import type { Logger } from 'pino';
 import type { ModelTool, ToolAnswer, ToolCall } from '../tools/tool.ts';
 import type { CallModel } from './realtime_model.ts';
+import { tellItem } from './told_item.ts';
 import { ToolBurst } from './tool_burst.ts';
 
 type AgentSession = voice.AgentSession;
@@ -109,11 +110,7 @@ export class ModelTools {
       isError: false,
     });
     try {
-      const conversation = session.chatCtx.copy();
-      conversation.items.push(output);
-      await session.updateChatCtx(conversation);
-      // agents-js compares this copy with the model's conversation later and deletes the rest.
-      this.#agent?._chatCtx.insert(output);
+      await tellItem(session, this.#agent, output);
       this.#log.info({ tool: name, toolCallId: callId }, 'tool result given again');
     } catch (error) {
       this.#log.warn({ err: error, tool: name }, 'a tool result was lost');
