@@ -1,6 +1,9 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readdir } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { initializeLogger } from '@livekit/agents';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { Profile } from '../config/profile.ts';
 import type { Profiles } from '../config/profiles.ts';
 import { GroupCommit } from '../ledger/group_commit.ts';
 import { LedgerHost } from '../ledger/host.ts';
@@ -37,6 +40,24 @@ describe('a rehearsal', () => {
     expect(asked).toHaveLength(1);
     expect(fake.batches).toEqual([]);
     expect(await readdir(folder.spoolDir).catch(() => [])).toEqual([]);
+  });
+
+  it('asks a backend only where a profile has one', async () => {
+    const asked: string[] = [];
+    const note = (message: unknown) => {
+      const { request } = message as { request: IncomingMessage };
+      asked.push(`${request.method} ${request.url}`);
+    };
+    subscribe('http.server.request.start', note);
+    onTestFinished(() => void unsubscribe('http.server.request.start', note));
+    await rehearse({ ...(await dataFolder()), profiles });
+    const crm = 'POST /contacts/search';
+    expect(asked).toEqual([crm]);
+
+    const onCallStart = 'https://backend.example/start';
+    const own = { ...PROFILE, hooks: { onCallStart } as Profile['hooks'] };
+    await rehearse({ ...(await dataFolder()), profiles: { ...profiles, all: [PROFILE, own] } });
+    expect(asked.slice(1).sort()).toEqual(['POST /', crm]);
   });
 
   it('leaves nothing open that would keep a process from its exit', async () => {

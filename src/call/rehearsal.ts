@@ -34,11 +34,13 @@ type Rehearsed = Pick<CallRuntime, 'profiles' | 'socketPath' | 'spoolDir'>;
  */
 export async function rehearse(runtime: Rehearsed): Promise<void> {
   const signal = AbortSignal.timeout(LIMIT_MS);
+  // Where no profile has hooks nobody's tools are checked and no backend is asked.
+  const hooks = runtime.profiles.all.some((profile) => profile.hooks !== null);
   const parts = [
     () => rehearseText(runtime),
-    () => rehearseTools(),
+    ...(hooks ? [() => rehearseTools()] : []),
     () => rehearseLedger(runtime, signal),
-    () => rehearseOutside(signal),
+    () => rehearseOutside({ hooks, signal }),
   ];
   for (const part of parts) {
     try {
@@ -84,7 +86,13 @@ function rehearseTools(): void {
 }
 
 /** The connections: a CRM with one contact, a backend that says little, a model that says nothing. */
-async function rehearseOutside(signal: AbortSignal): Promise<void> {
+async function rehearseOutside({
+  hooks,
+  signal,
+}: {
+  hooks: boolean;
+  signal: AbortSignal;
+}): Promise<void> {
   const server = createServer((_request, response) => {
     response.writeHead(200, { 'Content-Type': 'application/json' }).end(ANSWER);
   });
@@ -96,27 +104,34 @@ async function rehearseOutside(signal: AbortSignal): Promise<void> {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const crm = createCrm({ adapter: 'http', url, apiKey: undefined }, noLedger);
     const model = new CallModel({ model: 'none', voice: 'none', apiKey: 'none', baseUrl: url });
-    const agents = createReachAgents({ connectTimeoutMs: LIMIT_MS });
     try {
       await Promise.all([
         crm.findByPhone(NUMBER, signal),
         model.connect(signal),
-        askStartHook(
-          agents,
-          { url: new URL(url), reach: 'operator', secret: 'none' },
-          { ...NO_CALL, callId: newId('call') },
-          { deadlineMs: LIMIT_MS, signal },
-        ),
+        hooks && rehearseStartHook(new URL(url), signal),
       ]);
     } finally {
       await model.discard();
-      for (const agent of Object.values(agents)) await agent.destroy();
     }
   } finally {
     for (const socket of sockets.clients) socket.terminate();
     sockets.close();
     server.close();
     server.closeAllConnections();
+  }
+}
+
+async function rehearseStartHook(url: URL, signal: AbortSignal): Promise<void> {
+  const agents = createReachAgents({ connectTimeoutMs: LIMIT_MS });
+  try {
+    await askStartHook(
+      agents,
+      { url, reach: 'operator', secret: 'none' },
+      { ...NO_CALL, callId: newId('call') },
+      { deadlineMs: LIMIT_MS, signal },
+    );
+  } finally {
+    for (const agent of Object.values(agents)) await agent.destroy();
   }
 }
 
