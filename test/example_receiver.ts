@@ -1,12 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { EventEmitter } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { waitFor } from '../sim/installation/wait_for.ts';
-import { startWatchdog } from '../stack/watchdog.ts';
 import { builtWithGo } from './built_with_go.ts';
+import { ExampleServer } from './example_server.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../docs/examples/webhooks', import.meta.url));
 
@@ -29,50 +26,37 @@ export interface Handled {
 
 /** A receiver of the documentation, as its user starts it. */
 export class ExampleReceiver {
-  readonly handled: Handled[] = [];
-  readonly #child: ChildProcess;
+  readonly #server: ExampleServer;
   readonly #inbox: string;
-  readonly #lines: string[] = [];
-  readonly #changes = new EventEmitter();
-  #ended = false;
 
-  private constructor(command: readonly string[], env: { INBOX: string }) {
-    this.#inbox = env.INBOX;
-    const [program = '', ...args] = command;
-    const { PATH = '', HOME = '' } = process.env;
-    this.#child = spawn(program, args, {
-      env: { PATH, HOME, PORT: '0', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const watchdog = startWatchdog();
-    if (this.#child.pid) watchdog.guard(this.#child.pid);
-    this.#child.once('close', () => {
-      watchdog.release();
-      this.#ended = true;
-      this.#changes.emit('change');
-    });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      if (stream) createInterface({ input: stream }).on('line', (line) => this.#take(line));
-    }
+  private constructor(server: ExampleServer, inbox: string) {
+    this.#server = server;
+    this.#inbox = inbox;
   }
 
   static async start(
     command: readonly string[],
     env: { WEBHOOK_SECRET: string; WEBHOOK_SECRET_PREVIOUS?: string; INBOX: string },
   ): Promise<ExampleReceiver> {
-    const receiver = new ExampleReceiver(command, env);
-    await receiver.#until(() => receiver.#url() !== undefined, 'the receiver to listen');
-    return receiver;
+    return new ExampleReceiver(await ExampleServer.start(command, env), env.INBOX);
   }
 
   get url(): string {
-    return `${this.#url()}/callwire`;
+    return `${this.#server.url}/callwire`;
+  }
+
+  get handled(): Handled[] {
+    return this.#server.lines.flatMap((line) => {
+      const [, event, callId, sequence] = /^handled (\S+) (\S+) #(\S+)$/.exec(line) ?? [];
+      return event && callId && sequence ? [{ event, callId, sequence }] : [];
+    });
   }
 
   /** Waits until it has worked on so many events that `of` picks, and returns those. */
   async waitForHandled(count: number, of: (handled: Handled) => boolean): Promise<Handled[]> {
-    await this.#until(() => this.handled.filter(of).length >= count, `${count} events worked on`);
-    return this.handled.filter(of);
+    const found = () => this.handled.filter(of);
+    await this.#server.until(() => found().length >= count, `${count} events worked on`);
+    return found();
   }
 
   /** Waits until its file says that all it holds has been worked on: nothing is done again after that. */
@@ -87,25 +71,7 @@ export class ExampleReceiver {
     );
   }
 
-  async stop(): Promise<void> {
-    if (this.#ended) return;
-    this.#child.kill('SIGKILL');
-    await waitFor(() => this.#ended, { on: this.#changes, what: 'the receiver to end' });
-  }
-
-  #url(): string | undefined {
-    return this.#lines.map((line) => /^listening on (\S+)$/.exec(line)?.[1]).find(Boolean);
-  }
-
-  #take(line: string): void {
-    const [, event, callId, sequence] = /^handled (\S+) (\S+) #(\S+)$/.exec(line) ?? [];
-    if (event && callId && sequence) this.handled.push({ event, callId, sequence });
-    else this.#lines.push(line);
-    this.#changes.emit('change');
-  }
-
-  async #until(check: () => boolean, what: string): Promise<void> {
-    await waitFor(() => this.#ended || check(), { on: this.#changes, what });
-    if (!check()) throw new Error(`the receiver ended: ${this.#lines.join('\n')}`);
+  stop(): Promise<void> {
+    return this.#server.stop();
   }
 }

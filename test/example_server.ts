@@ -50,13 +50,14 @@ export class ExampleServer {
   /** Waits for a line. Rejects where the server ends without it. */
   async says(expected: RegExp): Promise<string> {
     const find = () => this.lines.find((line) => expected.test(line));
-    await waitFor(() => this.#ended || find() !== undefined, {
-      on: this.#changes,
-      what: `a line like ${expected}`,
-    });
-    const line = find();
-    if (line === undefined) throw new Error(`the server ended: ${this.lines.join('\n')}`);
-    return line;
+    await this.until(() => find() !== undefined, `a line like ${expected}`);
+    return find() as string;
+  }
+
+  /** Waits until the lines are as they should be. Rejects where the server ends before. */
+  async until(check: () => boolean, what: string): Promise<void> {
+    await waitFor(() => this.#ended || check(), { on: this.#changes, what });
+    if (!check()) throw new Error(`the server ended: ${this.lines.join('\n')}`);
   }
 
   async stop(): Promise<void> {
