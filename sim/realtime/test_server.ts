@@ -1,21 +1,19 @@
-import { afterEach } from 'vitest';
+import { afterEach, onTestFinished } from 'vitest';
 import type { ServerEvent } from './protocol.ts';
 import { RealtimeServer, type RealtimeServerOptions } from './server.ts';
 import { TestClient } from './test_client.ts';
 
 export const soon = () => AbortSignal.timeout(10_000);
 
-export const open: (RealtimeServer | TestClient)[] = [];
-afterEach(async () => {
-  for (const each of open.splice(0)) {
-    if (each instanceof RealtimeServer) await each.stop();
-    else each.close();
-  }
+export const open: TestClient[] = [];
+afterEach(() => {
+  for (const client of open.splice(0)) client.close();
 });
 
+/** Stopped behind the test, once what the test connected later is closed. */
 export async function serve(scenario = '', options: Partial<RealtimeServerOptions> = {}) {
   const server = await RealtimeServer.start({ scenario, speed: Infinity, ...options });
-  open.push(server);
+  onTestFinished(() => server.stop());
   return server;
 }
 

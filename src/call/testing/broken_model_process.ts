@@ -2,7 +2,7 @@ import { initializeLogger, voice } from '@livekit/agents';
 import { CallModel } from '../realtime_model.ts';
 
 /*
- * A call's process of its own for realtime_model.test.ts: holds a session with the model at the URL
+ * A call's process of its own for realtime_model_failures.test.ts: holds a session with the model at the URL
  * in argv[2] until agents-js closes it, then prints what the process went through.
  */
 
