@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import '../../src/config/plain_messages.ts';
 import type { Call, CallEnding, TimelineEntry } from './call.ts';
 
 /** What `dial` and `answer` of the phone's command line have in common. */

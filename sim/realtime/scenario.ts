@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import '../../src/config/plain_messages.ts';
 import { CallwireError } from '../../src/errors.ts';
 import { type ExtractionStep, extractionScript } from './extraction_script.ts';
 import { checkTemplate } from './template.ts';

@@ -37,6 +37,11 @@ it.each([
   ['must be text, a number or true or false', z.union([text, z.number(), z.boolean()]), []],
   ['must have at most 3 characters', z.union([text.max(3), z.number()]), 'long'],
   ['is missing', z.union([text, z.number()]), undefined],
+  [
+    'kind is none of the possible ones',
+    z.discriminatedUnion('kind', [z.object({ kind: z.literal('a') })]),
+    { kind: 'b' },
+  ],
   ['our own words', text.min(1, 'our own words'), ''],
 ])('%s', (message, schema, value) => {
   expect(said(schema, value)).toEqual([message]);

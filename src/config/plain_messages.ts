@@ -87,6 +87,8 @@ function boundMessage(
 /** Where every alternative is of another type, those that there are; else what the nearest one says. */
 function unionMessage(alternatives: readonly z.core.$ZodIssue[][], input: unknown): string {
   if (input === undefined) return 'is missing';
+  // Of alternatives that one key tells apart, where none has its word.
+  if (alternatives.length === 0) return 'is none of the possible ones';
   const types = alternatives.map(([issue]) =>
     issue?.code === 'invalid_type' && issue.path.length === 0 ? issue.expected : null,
   );
