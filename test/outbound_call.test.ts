@@ -265,6 +265,40 @@ describe('an outbound call', () => {
     for (const to of phones) expect(installation.carrier.callsTo(to)).toHaveLength(1);
   });
 
+  /**
+   * 0 s   the call is given to a process that does not get on, as on a machine with too much to do
+   * 10 s  nobody has begun to dial: its room was deleted, and it was dispatched again, six times
+   *       in 90 s, to processes that waited behind the first one
+   * then  the process gets on. This proves that it was waited for: one lease, one dispatch, one ring.
+   */
+  it('whose process is slow to start is given to no other, and rings once', async () => {
+    const only = () => {
+      const [pid, ...others] = installation.worker.children();
+      return others.length === 0 ? pid : undefined;
+    };
+    const warm = await waitFor(only, {
+      what: 'no process but the next call’s',
+      deadlineMs: 60_000,
+    });
+    process.kill(warm, 'SIGSTOP');
+    installation.carrier.subscribe(phone(16), answers({ ringMs: 100 }));
+    const id = await accepted(phone(16));
+    const said = (msg: string) =>
+      installation.worker.lines.filter((line) => line.msg === msg && line.callId === id);
+    await waitFor(() => said('the process for an outbound call is still starting').length > 0, {
+      what: 'the wait for the process',
+      deadlineMs: 30_000,
+    });
+    process.kill(warm, 'SIGCONT');
+    const call = await installation.carrier.waitForCall(phone(16), { deadlineMs: 60_000 });
+    await call.heard.waitForTone(END_HZ, { minMs: 60, deadlineMs: 30_000 });
+    await call.hangUp();
+    expect(await ended(id)).toMatchObject({ endReason: 'caller_hung_up' });
+    expect(await installation.worker.callProcess(id)).toBe(warm);
+    expect(said('nobody has taken an outbound call up')).toEqual([]);
+    expect(installation.carrier.callsTo(phone(16))).toHaveLength(1);
+  });
+
   it('whose worker and process die while it rings is never dialled again, and ends', async () => {
     installation.carrier.subscribe(phone(11), ringsOut());
     const id = await accepted(phone(11));
