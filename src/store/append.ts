@@ -1,4 +1,4 @@
-import { type Selectable, sql, type Transaction } from 'kysely';
+import { CompiledQuery, type Insertable, type Selectable, type Transaction } from 'kysely';
 import { newId } from '../ids.ts';
 import { refusalOf, refused } from './append_refusal.ts';
 import {
@@ -13,13 +13,14 @@ import type { DefaultEndpoint } from './default_endpoint.ts';
 import type { CallHistory, EventComposer } from './event_composer.ts';
 import { callHistory } from './event_log.ts';
 import { FanOut } from './fan_out.ts';
+import { inJsonList } from './json_list.ts';
 import { insertJob, type NewJob } from './new_jobs.ts';
 import { refusalOfAcceptance, refusalOfDialling, rememberIdempotency } from './outbound_calls.ts';
 import type { CallAcceptance } from './outbound_store.ts';
+import { prepared } from './prepared.ts';
 import { insertRecording } from './recordings.ts';
 import { reportedCalls, reportedKey, reportFacts, storedEventIds } from './reported_calls.ts';
-import type { CallTable, Tables } from './schema.ts';
-import { slices } from './slices.ts';
+import type { CallTable, EventTable, FactTable, Tables } from './schema.ts';
 import type { Append, AppendResult, CallRecord, EventDraft, FactDraft, JobDraft } from './store.ts';
 import { importSuppressions } from './suppressions.ts';
 
@@ -84,27 +85,13 @@ class BatchWriter {
     // Of a call that is reported the id is new, or not the one that it has here.
     const named = batch.filter(({ open }) => !open?.reportedBy);
     const callIds = [...new Set(named.flatMap((entry) => entry.callId ?? []))].sort();
-    for (const ids of slices(callIds)) {
-      const rows = await this.#trx
-        .selectFrom('calls')
-        .selectAll()
-        .where('id', 'in', ids)
-        .orderBy('id')
-        .execute();
-      for (const row of rows) {
-        this.#know(row);
-      }
+    if (callIds.length > 0) {
+      const { rows } = await knownCalls(this.#trx, { ids: JSON.stringify(callIds) });
+      for (const row of rows) this.#know(row);
     }
     for (const row of await reportedCalls(this.#trx, batch)) this.#know(row);
     const eventIds = batch.flatMap((entry) => entry.events?.map((event) => event.id) ?? []);
-    for (const ids of slices(eventIds)) {
-      const rows = await this.#trx
-        .selectFrom('events')
-        .select('id')
-        .where('id', 'in', ids)
-        .execute();
-      for (const row of rows) this.#eventIds.add(row.id);
-    }
+    for (const id of await storedEventIds(this.#trx, eventIds)) this.#eventIds.add(id);
   }
 
   async append(given: Append): Promise<AppendResult> {
@@ -112,13 +99,13 @@ class BatchWriter {
     const before = entry.callId === null ? undefined : this.#calls.get(entry.callId);
     if (isFenced(entry, before)) return { status: 'fenced' };
     this.#entryEventIds = [];
-    await sql`savepoint entry`.execute(this.#trx);
+    await this.#trx.executeQuery(SAVEPOINT);
     const result = await this.#write(entry, before).catch(refusalOf);
     if (result.status !== 'appended') {
-      await sql`rollback to entry`.execute(this.#trx);
+      await this.#trx.executeQuery(ROLLBACK_TO);
       this.#forget(entry, before);
     }
-    await sql`release entry`.execute(this.#trx);
+    await this.#trx.executeQuery(RELEASE);
     if (result.status !== 'appended' || entry.callId === null) return result;
     if (entry.accept) return { ...result, call: this.#call(entry.callId) };
     return entry.open?.reportedBy ? { ...result, callId: entry.callId } : result;
@@ -128,14 +115,9 @@ class BatchWriter {
     for (const id of this.#changed) {
       const call = this.#calls.get(id);
       if (call === undefined) continue;
-      await this.#trx
-        .updateTable('calls')
-        .set({
-          ...derivedColumns(call),
-          ...(call.providerCallId !== null && reportedColumns(call)),
-        })
-        .where('id', '=', id)
-        .execute();
+      const derived = { id, ...derivedColumns(call) };
+      if (call.providerCallId === null) await updateCall(this.#trx, derived);
+      else await updateReportedCall(this.#trx, { ...derived, ...reportedColumns(call) });
     }
   }
 
@@ -207,7 +189,7 @@ class BatchWriter {
       leaseUntil: this.#now + this.#options.openLeaseMs,
       apiKeyId: accept?.apiKeyId ?? null,
     });
-    await this.#trx.insertInto('calls').values(callToRow(call)).execute();
+    await insertCall(this.#trx, callToRow(call));
     if (accept) await rememberIdempotency(this.#trx, call.id, accept, this.#now);
     this.#calls.set(call.id, call);
     if (opening.reportedBy) this.#reported.set(reportedKey(opening.reportedBy), call.id);
@@ -237,19 +219,15 @@ class BatchWriter {
 
   /** Whether it is new. */
   async #appendFact(callId: string, fact: FactDraft): Promise<boolean> {
-    const { numInsertedOrUpdatedRows } = await this.#trx
-      .insertInto('facts')
-      .values({
-        id: fact.id,
-        call_id: callId,
-        kind: fact.kind,
-        time: Math.round(fact.time),
-        data: JSON.stringify(fact.data),
-      })
-      .onConflict((conflict) => conflict.column('id').doNothing())
-      .executeTakeFirst();
+    const { numAffectedRows } = await insertFact(this.#trx, {
+      id: fact.id,
+      call_id: callId,
+      kind: fact.kind,
+      time: Math.round(fact.time),
+      data: JSON.stringify(fact.data),
+    });
     // A repeat is not derived again: it may be older than what the row holds by now.
-    if (numInsertedOrUpdatedRows === 0n) return false;
+    if (numAffectedRows === 0n) return false;
     this.#update(deriveFromFact(this.#call(callId), fact));
     return true;
   }
@@ -297,18 +275,15 @@ class BatchWriter {
     const callId = call?.id ?? null;
     const redacted = callId !== null && this.#redacted.has(callId);
     const stored = { id: draft.id, callId, sequence, type: draft.type, time: draft.time };
-    await this.#trx
-      .insertInto('events')
-      .values({
-        id: draft.id,
-        call_id: callId,
-        sequence,
-        transcript_sequence: transcriptSequence,
-        type: draft.type,
-        time: draft.time,
-        body: redacted ? composer.redact(stored) : composed.body,
-      })
-      .execute();
+    await insertEvent(this.#trx, {
+      id: draft.id,
+      call_id: callId,
+      sequence,
+      transcript_sequence: transcriptSequence,
+      type: draft.type,
+      time: draft.time,
+      body: redacted ? composer.redact(stored) : composed.body,
+    });
     this.#eventIds.add(draft.id);
     this.#entryEventIds.push(draft.id);
     if (call !== null) this.#update(deriveFromComposed(call, draft.type, composed.data));
@@ -379,6 +354,42 @@ class BatchWriter {
     }
   }
 }
+
+const SAVEPOINT = CompiledQuery.raw('savepoint entry');
+const ROLLBACK_TO = CompiledQuery.raw('rollback to entry');
+const RELEASE = CompiledQuery.raw('release entry');
+
+const knownCalls = prepared((db, { ids }: { ids: string }) =>
+  db.selectFrom('calls').selectAll().where('id', 'in', inJsonList<string>(ids)).orderBy('id'),
+);
+
+const insertCall = prepared((db, row: Insertable<CallTable>) => db.insertInto('calls').values(row));
+
+const updateCall = prepared(
+  (db, { id, ...derived }: { id: string } & ReturnType<typeof derivedColumns>) =>
+    db.updateTable('calls').set(derived).where('id', '=', id),
+);
+
+const updateReportedCall = prepared(
+  (
+    db,
+    {
+      id,
+      ...columns
+    }: { id: string } & ReturnType<typeof derivedColumns> & ReturnType<typeof reportedColumns>,
+  ) => db.updateTable('calls').set(columns).where('id', '=', id),
+);
+
+const insertFact = prepared((db, row: Insertable<FactTable>) =>
+  db
+    .insertInto('facts')
+    .values(row)
+    .onConflict((conflict) => conflict.column('id').doNothing()),
+);
+
+const insertEvent = prepared((db, row: Insertable<EventTable>) =>
+  db.insertInto('events').values(row),
+);
 
 const APPENDED: AppendResult = { status: 'appended' };
 const NO_HISTORY: CallHistory = { events: [], facts: [] };

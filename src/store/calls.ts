@@ -2,13 +2,18 @@ import type { Kysely } from 'kysely';
 import { idFloor } from '../ids.ts';
 import { OWN_PROVIDER } from './call_derivation.ts';
 import { callFromRow } from './call_row.ts';
+import { prepared } from './prepared.ts';
 import type { Tables } from './schema.ts';
 import type { CallRecord } from './store.ts';
 
 export async function getCall(db: Kysely<Tables>, callId: string): Promise<CallRecord | null> {
-  const row = await db.selectFrom('calls').selectAll().where('id', '=', callId).executeTakeFirst();
-  return row === undefined ? null : callFromRow(row);
+  const { rows } = await callById(db, { callId });
+  return rows[0] === undefined ? null : callFromRow(rows[0]);
 }
+
+const callById = prepared((db, { callId }: { callId: string }) =>
+  db.selectFrom('calls').selectAll().where('id', '=', callId),
+);
 
 /** Newest first; `before` is the id of the last call of the page before. */
 export async function listCalls(

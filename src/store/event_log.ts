@@ -1,19 +1,19 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { EventId } from '../ids.ts';
 import type { CallHistory } from './event_composer.ts';
+import { prepared } from './prepared.ts';
 import type { EventTable, FactTable, Tables } from './schema.ts';
 import type { FactDraft, StoredEvent } from './store.ts';
 
 /** In the order of their appends, which is that of `sequence`; transcripts stand between. */
 export async function listCallEvents(db: Kysely<Tables>, callId: string): Promise<StoredEvent[]> {
-  const rows = await db
-    .selectFrom('events')
-    .selectAll()
-    .where('call_id', '=', callId)
-    .orderBy('position')
-    .execute();
+  const { rows } = await eventsOfCall(db, { callId });
   return rows.map(eventFromRow);
 }
+
+const eventsOfCall = prepared((db, { callId }: { callId: string }) =>
+  db.selectFrom('events').selectAll().where('call_id', '=', callId).orderBy('position'),
+);
 
 /**
  * SQLite commits one transaction after the other, so positions become visible in order. (Postgres
@@ -45,14 +45,13 @@ export async function lastPosition(db: Kysely<Tables>): Promise<number> {
 }
 
 export async function listFacts(db: Kysely<Tables>, callId: string): Promise<FactDraft[]> {
-  const rows = await db
-    .selectFrom('facts')
-    .selectAll()
-    .where('call_id', '=', callId)
-    .orderBy('position')
-    .execute();
+  const { rows } = await factsOfCall(db, { callId });
   return rows.map(factFromRow);
 }
+
+const factsOfCall = prepared((db, { callId }: { callId: string }) =>
+  db.selectFrom('facts').selectAll().where('call_id', '=', callId).orderBy('position'),
+);
 
 export async function callHistory(db: Kysely<Tables>, callId: string): Promise<CallHistory> {
   return { events: await listCallEvents(db, callId), facts: await listFacts(db, callId) };

@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely';
 import { DEFAULT_ENDPOINT_ID, type DefaultEndpoint } from './default_endpoint.ts';
 import type { TriggerRecord } from './endpoint_store.ts';
 import type { EventComposer } from './event_composer.ts';
+import { prepared } from './prepared.ts';
 import type { Tables } from './schema.ts';
 import type { EventDraft } from './store.ts';
 import { conditionsOf } from './triggers.ts';
@@ -83,13 +84,7 @@ export class FanOut {
   async #named(type: string): Promise<readonly Subscription[]> {
     const known = this.#byType.get(type);
     if (known !== undefined) return known;
-    const rows = await this.#trx
-      .selectFrom('triggers')
-      .innerJoin('endpoints', 'endpoints.id', 'triggers.endpoint_id')
-      .select(['triggers.event_type', 'triggers.conditions', 'endpoints.id', 'endpoints.ordered'])
-      .where('triggers.event_type', 'in', ['*', type])
-      .orderBy('triggers.id')
-      .execute();
+    const { rows } = await triggersOf(this.#trx, { everything: '*', type });
     const subscriptions = rows.map((row) => ({
       eventType: row.event_type,
       conditions: conditionsOf(row.conditions),
@@ -100,6 +95,15 @@ export class FanOut {
     return subscriptions;
   }
 }
+
+const triggersOf = prepared((db, { everything, type }: { everything: '*'; type: string }) =>
+  db
+    .selectFrom('triggers')
+    .innerJoin('endpoints', 'endpoints.id', 'triggers.endpoint_id')
+    .select(['triggers.event_type', 'triggers.conditions', 'endpoints.id', 'endpoints.ordered'])
+    .where('triggers.event_type', 'in', [everything, type])
+    .orderBy('triggers.id'),
+);
 
 /** Every field has to be there with one of its values; numbers and booleans count as their text. */
 function fits(conditions: TriggerRecord['conditions'], data: Record<string, unknown>): boolean {

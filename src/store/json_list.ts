@@ -5,5 +5,10 @@ import { type RawBuilder, sql } from 'kysely';
  * prepared, and no list is too long (SQLite takes 32,766 parameters).
  */
 export function jsonList<T extends string | number>(values: readonly T[]): RawBuilder<T> {
-  return sql<T>`(select value from json_each(${JSON.stringify(values)}))`;
+  return inJsonList<T>(JSON.stringify(values));
+}
+
+/** The same of a list that is written as JSON already. */
+export function inJsonList<T extends string | number>(json: string): RawBuilder<T> {
+  return sql<T>`(select value from json_each(${json}))`;
 }

@@ -1,5 +1,6 @@
-import type { Selectable, Transaction } from 'kysely';
+import type { Insertable, Selectable, Transaction } from 'kysely';
 import { BLOCKED, isBehindAnother } from './ordered_deliveries.ts';
+import { prepared } from './prepared.ts';
 import type { JobTable, Tables } from './schema.ts';
 
 export type NewJob = Pick<
@@ -23,15 +24,25 @@ export async function insertJob(
 ): Promise<number> {
   const blocked = ordered && (await isBehindAnother(trx, job));
   const nextAt = blocked ? BLOCKED : Math.round(Math.max(dueAt ?? now, now));
-  await trx
-    .insertInto('jobs')
-    .values({
-      ...job,
-      state: 'waiting',
-      next_at: nextAt,
-      created_at: now,
-    })
-    .onConflict((conflict) => conflict.column('id').doNothing())
-    .execute();
+  const { id, kind, target, call_id, event_id, body, sequence } = job;
+  await insert(trx, {
+    id,
+    kind,
+    target,
+    state: 'waiting',
+    call_id,
+    event_id,
+    body,
+    next_at: nextAt,
+    created_at: now,
+    sequence,
+  });
   return nextAt;
 }
+
+const insert = prepared((db, row: Insertable<JobTable>) =>
+  db
+    .insertInto('jobs')
+    .values(row)
+    .onConflict((conflict) => conflict.column('id').doNothing()),
+);

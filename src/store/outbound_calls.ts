@@ -1,4 +1,4 @@
-import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
+import { type Insertable, type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { isRevoked } from './api_keys.ts';
 import { refused } from './append_refusal.ts';
 import { callFromRow } from './call_row.ts';
@@ -10,7 +10,8 @@ import type {
   DialTurn,
   GuardCode,
 } from './outbound_store.ts';
-import type { Tables } from './schema.ts';
+import { prepared } from './prepared.ts';
+import type { IdempotencyKeyTable, Tables } from './schema.ts';
 import type { AppendResult, CallOpening } from './store.ts';
 import { isSuppressed } from './suppressions.ts';
 
@@ -26,17 +27,39 @@ export async function acceptanceFacts(
   { to, apiKeyId, since }: { to: string; apiKeyId: string; since: number },
   wanted: Wanted = { callsToNumber: true, callsByKey: true, spentMicrousd: true },
 ): Promise<AcceptanceFacts> {
-  const counted = (isWanted: boolean, query: RawBuilder<number>) =>
-    sql<number>`case when ${Number(isWanted)} then (${query}) else 0 end`;
-  const { rows } = await sql<AcceptanceFacts>`
-    select exists (select 1 from suppressions where phone = ${to}) as "suppressed",
-      ${counted(wanted.callsToNumber, callsToNumber(to, since))} as "callsToNumber",
-      ${counted(wanted.callsByKey, callsByKey(apiKeyId, since))} as "callsByKey",
-      ${counted(wanted.spentMicrousd, spentMicrousd(since))} as "spentMicrousd"
-  `.execute(db);
+  const { rows } = await factsAtAcceptance(db, {
+    to,
+    apiKeyId,
+    since,
+    ofNumber: Number(wanted.callsToNumber),
+    ofKey: Number(wanted.callsByKey),
+    ofSpending: Number(wanted.spentMicrousd),
+  });
   const [facts] = rows as [AcceptanceFacts];
   return { ...facts, suppressed: Boolean(facts.suppressed) };
 }
+
+interface AskedAtAcceptance {
+  to: string;
+  apiKeyId: string;
+  since: number;
+  /** What is wanted is 1, all else 0. */
+  ofNumber: number;
+  ofKey: number;
+  ofSpending: number;
+}
+
+const factsAtAcceptance = prepared<AskedAtAcceptance, AcceptanceFacts>((_, asked) => {
+  const { to, apiKeyId, since, ofNumber, ofKey, ofSpending } = asked;
+  const counted = (isWanted: number, query: RawBuilder<number>) =>
+    sql<number>`case when ${isWanted} then (${query}) else 0 end`;
+  return sql<AcceptanceFacts>`
+    select exists (select 1 from suppressions where phone = ${to}) as "suppressed",
+      ${counted(ofNumber, callsToNumber(to, since))} as "callsToNumber",
+      ${counted(ofKey, callsByKey(apiKeyId, since))} as "callsByKey",
+      ${counted(ofSpending, spentMicrousd(since))} as "spentMicrousd"
+  `;
+});
 
 type Wanted = Record<'callsToNumber' | 'callsByKey' | 'spentMicrousd', boolean>;
 
@@ -113,27 +136,40 @@ export async function rememberIdempotency(
   now: number,
 ): Promise<void> {
   if (idempotency === null) return;
-  const row = { body_hash: idempotency.bodyHash, call_id: callId, created_at: now };
-  await trx
-    .insertInto('idempotency_keys')
-    .values({ key_id: apiKeyId, key: idempotency.key, ...row })
-    .onConflict((conflict) => conflict.columns(['key_id', 'key']).doUpdateSet(row))
-    .execute();
+  await replaceIdempotencyKey(trx, {
+    key_id: apiKeyId,
+    key: idempotency.key,
+    body_hash: idempotency.bodyHash,
+    call_id: callId,
+    created_at: now,
+  });
 }
+
+const replaceIdempotencyKey = prepared(
+  (db, { key_id, key, ...row }: Insertable<IdempotencyKeyTable>) =>
+    db
+      .insertInto('idempotency_keys')
+      .values({ key_id, key, ...row })
+      .onConflict((conflict) => conflict.columns(['key_id', 'key']).doUpdateSet(row)),
+);
 
 export async function findIdempotent(
   db: Kysely<Tables>,
   query: { apiKeyId: string; key: string; since: number },
 ): Promise<{ callId: string; bodyHash: string } | null> {
-  const row = await db
-    .selectFrom('idempotency_keys')
-    .select(['call_id', 'body_hash'])
-    .where('key_id', '=', query.apiKeyId)
-    .where('key', '=', query.key)
-    .where('created_at', '>=', query.since)
-    .executeTakeFirst();
+  const [row] = (await idempotencyKey(db, query)).rows;
   return row === undefined ? null : { callId: row.call_id, bodyHash: row.body_hash };
 }
+
+const idempotencyKey = prepared(
+  (db, { apiKeyId, key, since }: { apiKeyId: string; key: string; since: number }) =>
+    db
+      .selectFrom('idempotency_keys')
+      .select(['call_id', 'body_hash'])
+      .where('key_id', '=', apiKeyId)
+      .where('key', '=', key)
+      .where('created_at', '>=', since),
+);
 
 /** See `OutboundStore.takeForDialling`. */
 export async function takeForDialling(
