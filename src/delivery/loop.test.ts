@@ -366,6 +366,18 @@ describe('settlements', () => {
     expect(store.batches.reduce((sum, size) => sum + size)).toBe(40);
   });
 
+  it('leave room for the appends of others between those that append themselves', async () => {
+    store.add(...Array.from({ length: 40 }, () => ({})));
+    const handler = scripted(
+      () => Promise.resolve(outcome({ kind: 'success' })),
+      () => ({ callId: 'call_1', events: [] }),
+    );
+    startLoop({ handlers: [handler] });
+    await settled();
+    expect(Math.max(...store.batches)).toBe(8);
+    expect(store.appended).toHaveLength(40);
+  });
+
   it('outlive a store that is busy for a moment', async () => {
     let failures = 2;
     store.beforeSettle = () => {

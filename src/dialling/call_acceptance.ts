@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CallwireError } from '../errors.ts';
 import { draftEvent } from '../events/catalogue.ts';
 import type { Consent, Decision } from '../gate/decision.ts';
@@ -175,18 +174,20 @@ function appendOf(
   };
 }
 
+/** With a bare timer: to abort a promise of one makes an error with its stack, for each call. */
 async function withinLimit(work: Promise<AppendResult>): Promise<AppendResult> {
-  const giveUp = new AbortController();
-  const late = sleep(COMMIT_LIMIT_MS, undefined, { signal: giveUp.signal }).then(() => {
-    throw new CallwireError('LEDGER_UNAVAILABLE', 'The store does not take the call.', {
-      retryable: true,
-      remedy: 'Ask again with the same idempotency key: a call that was written is found by it.',
-    });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, COMMIT_LIMIT_MS, null);
   });
-  late.catch(() => undefined);
   try {
-    return await Promise.race([work, late]);
+    const result = await Promise.race([work, late]);
+    if (result) return result;
   } finally {
-    giveUp.abort();
+    clearTimeout(timer);
   }
+  throw new CallwireError('LEDGER_UNAVAILABLE', 'The store does not take the call.', {
+    retryable: true,
+    remedy: 'Ask again with the same idempotency key: a call that was written is found by it.',
+  });
 }

@@ -8,6 +8,7 @@ import type {
   ContactStore,
   StoredContact,
 } from './contact_store.ts';
+import { prepared } from './prepared.ts';
 import type { ContactTable, Tables } from './schema.ts';
 
 /** By phone (exact, E.164) or by any part of name, e-mail or phone; both given, both must fit. */
@@ -43,9 +44,13 @@ function matching(db: Kysely<Tables>, query: { phone?: string; text?: string }) 
 }
 
 export async function getContact(db: Kysely<Tables>, id: string): Promise<StoredContact | null> {
-  const row = await db.selectFrom('contacts').selectAll().where('id', '=', id).executeTakeFirst();
+  const [row] = (await contactById(db, { id })).rows;
   return row === undefined ? null : contactFromRow(row);
 }
+
+const contactById = prepared((db, { id }: { id: string }) =>
+  db.selectFrom('contacts').selectAll().where('id', '=', id),
+);
 
 /** What the import leaves out (`null`, a missing field) stays as it is. */
 export async function importContacts(
@@ -199,8 +204,14 @@ export async function contactByPhone(
   db: Kysely<Tables>,
   phone: string,
 ): Promise<StoredContact | null> {
-  return (await findContacts(db, { phone, limit: 1 }))[0] ?? null;
+  const [row] = (await contactWithPhone(db, { phone })).rows;
+  return row === undefined ? null : contactFromRow(row);
 }
+
+/** There is one at the most. */
+const contactWithPhone = prepared((db, { phone }: { phone: string }) =>
+  db.selectFrom('contacts').selectAll().where('phone', '=', phone),
+);
 
 /** Somebody of whom only the number is known. */
 export const NOBODY: Omit<ContactInput, 'phone'> = {

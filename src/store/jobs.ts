@@ -1,6 +1,7 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type Insertable, type Kysely, sql, type Transaction } from 'kysely';
 import { unblockNext } from './ordered_deliveries.ts';
-import type { Tables } from './schema.ts';
+import { prepared } from './prepared.ts';
+import type { AttemptTable, Tables } from './schema.ts';
 import type { AttemptRecord, JobKind, JobState, Settlement } from './store.ts';
 
 /*
@@ -25,13 +26,7 @@ export async function settleJob(
   { jobId, claimId, attempt, next, counts }: Settlement,
   now: number,
 ): Promise<SettledJob | null> {
-  const job = await trx
-    .selectFrom('jobs')
-    .select(['kind', 'target', 'call_id', 'sequence', 'attempts'])
-    .where('id', '=', jobId)
-    .where('claim_id', '=', claimId)
-    .where(sql<boolean>`state = 'waiting'`)
-    .executeTakeFirst();
+  const [job] = (await claimedJob(trx, { jobId, claimId })).rows;
   if (job === undefined) return null;
   const tried = counts !== false;
   const attempts = tried ? job.attempts + 1 : job.attempts;
@@ -48,21 +43,31 @@ export async function settleJob(
     .execute();
   const unblocked = next.state !== 'retry' && (await unblockNext(trx, job, now));
   if (tried) {
-    await trx
-      .insertInto('attempts')
-      .values({
-        job_id: jobId,
-        attempt: attempts,
-        at: Math.round(attempt.at),
-        duration_ms: Math.round(attempt.durationMs),
-        status: attempt.status,
-        error: attempt.error,
-        response: clipResponse(attempt.response),
-      })
-      .execute();
+    await insertAttempt(trx, {
+      job_id: jobId,
+      attempt: attempts,
+      at: Math.round(attempt.at),
+      duration_ms: Math.round(attempt.durationMs),
+      status: attempt.status,
+      error: attempt.error,
+      response: clipResponse(attempt.response),
+    });
   }
   return { kind: job.kind, target: job.target, callId: job.call_id, unblocked };
 }
+
+const claimedJob = prepared((db, { jobId, claimId }: { jobId: string; claimId: string }) =>
+  db
+    .selectFrom('jobs')
+    .select(['kind', 'target', 'call_id', 'sequence', 'attempts'])
+    .where('id', '=', jobId)
+    .where('claim_id', '=', claimId)
+    .where(sql<boolean>`state = 'waiting'`),
+);
+
+const insertAttempt = prepared((db, row: Insertable<AttemptTable>) =>
+  db.insertInto('attempts').values(row),
+);
 
 export interface SettledJob {
   kind: JobKind;
