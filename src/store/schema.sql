@@ -157,8 +157,6 @@ CREATE TABLE idempotency_keys (
   primary key (key_id, key)
 ) strict, without rowid;
 
-CREATE INDEX idempotency_keys_by_age on idempotency_keys (created_at);
-
 CREATE INDEX idempotency_keys_by_call on idempotency_keys (call_id);
 
 CREATE TABLE jobs (
@@ -181,7 +179,7 @@ CREATE TABLE jobs (
 
 CREATE INDEX jobs_by_call on jobs (call_id);
 
-CREATE INDEX jobs_by_event on jobs (event_id);
+CREATE INDEX jobs_by_event on jobs (event_id) where event_id is not null;
 
 CREATE INDEX jobs_by_target on jobs (target, position);
 
