@@ -16,6 +16,7 @@ import { DialGate } from '../src/gate/dial_gate.ts';
 import type { GroupCommit } from '../src/ledger/group_commit.ts';
 import type { RequestHandlers } from '../src/ledger/host_session.ts';
 import type { Append, CallRecord, Store } from '../src/store/store.ts';
+import type { ThreadStore } from '../src/store/thread_store.ts';
 import { adoptable } from '../src/telephony/dialled_leg.ts';
 import { deleteRoom, type LiveKitApi } from '../src/telephony/livekit_api.ts';
 import { outboundTrunkId } from '../src/telephony/outbound_trunk.ts';
@@ -51,7 +52,7 @@ export interface Outbound {
 export function startOutbound(
   settings: Settings,
   parts: {
-    store: Store;
+    store: ThreadStore;
     commits: GroupCommit;
     livekit: LiveKitApi;
     load: WorkerLoad;
@@ -109,7 +110,7 @@ export function startOutbound(
   });
   const accept = createCallAcceptance({ store, gate, commit });
   return {
-    handlers: [handler, followUps(settings, { store, accept, profiles })],
+    handlers: [handler, followUps(settings, { store: store.background, accept, profiles })],
     adopt,
     requests: desk.requests,
     accept,

@@ -122,7 +122,7 @@ export async function startRecord(
     releaseRoom: ({ room }) => deleteRoom(livekit.rooms, room),
     adopt: outbound.adopt,
   });
-  const pruner = new Pruner({ store, retainDays: settings.retainDays });
+  const pruner = new Pruner({ store: store.background, retainDays: settings.retainDays });
   const { server } = settings;
   const recordings = await createRecordings({
     place: settings.recordings,
@@ -134,7 +134,7 @@ export async function startRecord(
   });
   // No order between reports is kept or needed, so one that the store chokes on holds up no other.
   const takeReport = (append: Append) => commits.append(append, append);
-  const closer = new Closer({ store, commit: takeReport, log: logger('ingest') });
+  const closer = new Closer({ store: store.background, commit: takeReport, log: logger('ingest') });
   const ingest = createIngest({
     ...settings.ingest,
     commit: takeReport,
@@ -159,7 +159,7 @@ export async function startRecord(
     host = listening;
     sweeper.start(listening);
     const deliveries = startDeliveries(settings, {
-      store,
+      store: store.background,
       secrets,
       metrics,
       profiles,

@@ -4,10 +4,16 @@ import type { RequestBodies } from '../api_sender.ts';
 const EVENTS = ['call.initiated', 'call.ringing', 'call.answered', 'call.completed'] as const;
 const BESIDE = 125;
 
-/** Calls stand beside each other: the webhooks of one are a quarter of a second apart. */
+/**
+ * Calls stand beside each other: the webhooks of one are a quarter of a second apart, and at any time a
+ * quarter of the calls has come to each of them. In step, 125 calls would end in one quarter of a second
+ * and none in the next three, which no platform's calls do.
+ */
 export const requestBody: RequestBodies['requestBody'] = (run, n) => {
-  const step = Math.floor(n / BESIDE) % EVENTS.length;
-  const call = `${run}-${Math.floor(n / (BESIDE * EVENTS.length))}-${n % BESIDE}`;
+  const line = n % BESIDE;
+  const turn = Math.floor(n / BESIDE) + line;
+  const step = turn % EVENTS.length;
+  const call = `${run}-${Math.floor(turn / EVENTS.length)}-${line}`;
   return {
     callId: call,
     provider: 'bench',

@@ -2,8 +2,7 @@ import type { PriceTable } from '../cost/price_table.ts';
 import type { CallwireError } from '../errors.ts';
 import { thisCommand } from '../store/data_dir_lock.ts';
 import type { DefaultEndpoint } from '../store/default_endpoint.ts';
-import type { Store } from '../store/store.ts';
-import { startStoreThread } from '../store/thread_store.ts';
+import { startStoreThread, type ThreadStore } from '../store/thread_store.ts';
 import type { ThreadData } from './store_thread.ts';
 
 /**
@@ -28,7 +27,7 @@ export function openStore(options: {
   prices?: PriceTable;
   /** The store has died; only another process can open it again. */
   onLost?: (error: CallwireError) => void;
-}): Promise<Store> {
+}): Promise<ThreadStore> {
   const { onLost, ...rest } = options;
   const data: ThreadData = { ...rest, command: thisCommand() };
   return startStoreThread(new URL('./store_thread.ts', import.meta.url), data, onLost);

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import { BackgroundLine } from './background_line.ts';
 import { toWireError } from './error_wire.ts';
 import type { EventComposer } from './event_composer.ts';
 import { callStore } from './remote_store.ts';
@@ -42,9 +43,12 @@ export async function serveSqliteStore(
       send({ t: 'error', n, error: toWireError(error) });
     }
   };
+  const line = new BackgroundLine();
   const take = (message: ToThread) => {
     if (message.t === 'call') {
-      void answer(message.n, () => callStore(store, message.method, message.args));
+      const { n, method, args, background } = message;
+      const work = () => callStore(store, method, args);
+      void answer(n, () => (background ? line.background(work) : line.foreground(work)));
     } else {
       // Behind the answer, which goes out at the end of this turn.
       void answer(message.n, () => store.close()).then(() => setImmediate(() => port.close()));

@@ -3,7 +3,8 @@ import type { StoreMethod } from './remote_store.ts';
 
 /*
  * Between a process and its store's thread; both ends are this version's code, so nothing is
- * validated. `n` numbers the calls; every call gets one `result` or `error`, in any order. What is said
+ * validated. `n` numbers the calls; every call gets one `result` or `error`, in any order. A call of the background is passed by others
+ * (`background_line.ts`). What is said
  * in one turn of the event loop goes as one list (`turn_port.ts`).
  *
  *     ready | failed     once, first
@@ -12,7 +13,7 @@ import type { StoreMethod } from './remote_store.ts';
  *     close n → result n, and the thread ends
  */
 export type ToThread =
-  | { t: 'call'; n: number; method: StoreMethod; args: unknown[] }
+  | { t: 'call'; n: number; method: StoreMethod; args: unknown[]; background: boolean }
   | { t: 'close'; n: number };
 
 export type FromThread =

@@ -8,6 +8,12 @@ import type { JobListener, Store } from './store.ts';
 import type { FromThread, ToThread } from './thread_protocol.ts';
 import { turnPort } from './turn_port.ts';
 
+/** A store in a thread of its own. */
+export interface ThreadStore extends Store {
+  /** The same store, for work that nobody waits for: the calls of all others pass it. */
+  readonly background: Store;
+}
+
 /**
  * Starts the thread whose entry file is `entry` and returns the store in it. Waits have no deadline
  * of their own: an fsync on a slow disk ends, and the thread's death rejects everything pending
@@ -20,14 +26,16 @@ export async function startStoreThread(
   entry: URL,
   data: StoreThreadData,
   onLost: (error: CallwireError) => void = () => {},
-): Promise<Store> {
+): Promise<ThreadStore> {
   pinNativeModule();
   const thread = new StoreThread(new Worker(entry, { name: 'store', workerData: data }), onLost);
   await thread.opened;
-  return remoteStore(
-    (method, args) => thread.send((n) => ({ t: 'call', n, method, args })),
-    thread,
-  );
+  const storeOf = (background: boolean) =>
+    remoteStore(
+      (method, args) => thread.send((n) => ({ t: 'call', n, method, args, background })),
+      thread,
+    );
+  return { ...storeOf(false), background: storeOf(true) };
 }
 
 /**
