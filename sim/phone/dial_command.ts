@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { z } from 'zod';
+import { readDotEnv } from '../../src/config/dot_env.ts';
 import type { Call } from './call.ts';
 import {
   durationOption,
@@ -47,7 +48,7 @@ export function dialCommand(): Command {
     .summary('places one call')
     .description('Places one SIP call, prints what happens and when, ends on Ctrl-C.')
     .requiredOption('--to <number>', 'the number to dial')
-    .option('--proxy <host:port>', 'where the call goes', '127.0.0.1:5060')
+    .option('--proxy <host:port>', 'where the call goes', localStack())
     .option('--from <number>', 'the number we call from', '+15550100001')
     .option('--host <address>', 'the local address to use', '127.0.0.1')
     .option('--anonymous', 'withhold our number')
@@ -63,6 +64,12 @@ export function dialCommand(): Command {
     if (!parsed.success) command.error(`${z.prettifyError(parsed.error)}\nSee --help.`);
     else await dial(parsed.data);
   });
+}
+
+/** Where `npm run stack` listens with the settings of this folder. */
+function localStack(): string {
+  const { STACK_SIP_PORT: port } = { ...readDotEnv(process.cwd()), ...process.env };
+  return `127.0.0.1:${port || 5060}`;
 }
 
 async function dial(options: Options): Promise<void> {

@@ -36,6 +36,21 @@ async function caller(): Promise<Phone> {
   return phone;
 }
 
+describe('npm run phone', () => {
+  test('calls the local stack where its settings say it listens', async () => {
+    // On another port it rang nowhere for half a minute.
+    const port = process.env.STACK_SIP_PORT;
+    process.env.STACK_SIP_PORT = '25060';
+    onTestFinished(() => {
+      if (port === undefined) delete process.env.STACK_SIP_PORT;
+      else process.env.STACK_SIP_PORT = port;
+    });
+    const phone = start('--help');
+    await phone.exited;
+    expect(phone.output).toContain('127.0.0.1:25060');
+  });
+});
+
 describe('npm run phone -- answer', () => {
   test('takes calls, tells of them, records them, and ends on Ctrl-C', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'callwire-phone-'));

@@ -31,5 +31,10 @@ it('takes what lies in an allowed network, without TLS too', () => {
   check('http://10.0.0.7/', '10.0.0.0/8');
   check('http://localhost:9000/', '127.0.0.0/8');
   check('http://inside.example/', '10.0.0.0/8');
-  expect(() => check('http://169.254.169.254/', '0.0.0.0/0')).toThrow(refused);
+});
+
+it('says that no setting opens an address of cloud credentials', () => {
+  const address = 'http://169.254.169.254/';
+  expect(() => check(address, '0.0.0.0/0')).toThrow(refused);
+  expect(() => check(address)).not.toThrow(/ALLOW_NETWORKS/);
 });

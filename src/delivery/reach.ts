@@ -75,11 +75,16 @@ export function outOfReach(judgements: readonly Judgement[]): CallwireError {
       { remedy: 'Use an https URL, or name the network in ALLOW_NETWORKS.' },
     );
   }
+  if (judgements.includes('metadata')) {
+    return new CallwireError(
+      'DELIVERY_ADDRESS_REFUSED',
+      'The host of the URL is an address where a cloud keeps its credentials.',
+      { remedy: 'Use a public https URL: no setting opens this address.' },
+    );
+  }
   return new CallwireError(
     'DELIVERY_ADDRESS_REFUSED',
-    judgements.includes('metadata')
-      ? 'The host of the URL is an address where a cloud keeps its credentials.'
-      : 'The host of the URL is not a public address.',
+    'The host of the URL is not a public address.',
     { remedy: 'Use a public https URL, or name the private network in ALLOW_NETWORKS.' },
   );
 }

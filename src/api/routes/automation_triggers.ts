@@ -32,7 +32,7 @@ const Conditions = z
     error: `must not hold more than ${MAX_CONDITIONS} fields`,
   })
   .describe(
-    'Field of the event’s `data` → the value or the values that it must have; all fields must fit. Example: `{"end_reason": ["busy", "no_answer"]}`.',
+    'Field of the event’s `data` → the value or the values that it must have, compared as text; all fields must fit. Fields inside of others cannot be named. Example: `{"end_reason": ["busy", "no_answer"]}`.',
   );
 
 const Trigger = z

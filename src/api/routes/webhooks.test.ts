@@ -168,6 +168,8 @@ describe('a replay', () => {
     expect(deliveryIds).toHaveLength(1);
     expect(await replay()).toEqual({ deliveryIds: [] });
     expect(await replay({ since: 'yesterday' })).toMatchObject({ error: {} });
+    // An empty variable of somebody's script: everything was sent again.
+    expect(await replay({ callId: '' })).toMatchObject({ error: { code: 'invalid_request' } });
 
     const failed = (await api.request('GET', '/v1/deliveries?state=exhausted')).body.deliveries;
     expect(failed).toContainEqual(

@@ -254,7 +254,7 @@ export function webhookRoutes(app: ApiApp, { store, secrets, checkUrl }: ApiOpti
         body: z
           .object({
             since: Time.nullish().describe('Only deliveries made since then, ISO 8601.'),
-            callId: z.string().max(100).nullish().describe('Only of this call.'),
+            callId: z.string().min(1).max(100).nullish().describe('Only of this call.'),
             onlyFailed: z.boolean().nullish().describe('Only what was given up.'),
           })
           .nullish(),
