@@ -12,6 +12,9 @@ const DEADLINE_MS = 30_000;
 export async function freshLine(installation: Installation, scenario = '{}'): Promise<void> {
   for (const call of live) await call.hangUp().catch(() => undefined);
   live.clear();
+  // A number that is called again in a second try is not answered with the call of the first.
+  const called = installation.carrier.calls.splice(0);
+  await Promise.all(called.map((call) => call.hangUp().catch(() => undefined)));
   await installation.model?.setFault(undefined);
   installation.model?.setScenario(scenario);
   for (const group of ['lookup', 'writes', 'webhooks'] as const) {
