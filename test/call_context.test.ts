@@ -71,7 +71,7 @@ turns:
     then: "It says {{ result.lookup_crm.status }}."
 on_instructed: "{% if instructed contains 'Grace Hopper' %}You are Grace.{% endif %}"
 `);
-    installation.backend.behave('lookup', { mode: 'slow', ms: 4_500 });
+    installation.backend.behave('lookup', { mode: 'slow', ms: 6_000 });
     const caller = await Caller.dial(installation, { from: GRACE, to: IMPATIENT });
     await caller.answered();
     const session = await caller.session;
