@@ -25,8 +25,8 @@ export default defineConfig({
           name: 'system',
           include: ['test/*.test.ts'],
           exclude: ['test/bench.test.ts'],
-          // Calls mostly wait, for speech and for deadlines: three files at a time take about one of
-          // two cores.
+          // Calls mostly wait, for speech and for deadlines: three files at a time are as much as two
+          // cores can do.
           maxWorkers: 3,
           // A machine that has no time for a call process loses audio, which no code of ours gives back:
           // such a call is made anew once. What is broken fails twice.

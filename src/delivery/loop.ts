@@ -33,8 +33,8 @@ import { TargetLanes } from './target_lanes.ts';
  *   STOPPED ──start()──▶ RUNNING ──stop()──▶ DRAINING ──▶ ABORTING ──▶ STOPPED
  *
  * RUNNING   claims whenever there is room and something may be due: after a commit with jobs that are
- *           due before it would look anyway, when the next job falls due, after a settlement where jobs had been left for want of room or
- *           one was put off, and every `pollMs` at the latest.
+ *           due before it would look anyway, when the next job falls due, after a settlement where jobs
+ *           had been left for want of room or one was put off, and every `pollMs` at the latest.
  * DRAINING  claims nothing more; attempts under way go on.
  * ABORTING  after stop's deadline: attempts are aborted and their jobs go back to WAITING at once.
  */

@@ -4,6 +4,7 @@ import type { Consent, Decision } from '../gate/decision.ts';
 import type { DialGate } from '../gate/dial_gate.ts';
 import { type Refusal, refusalOf, refusalOfGuard } from '../gate/refusal.ts';
 import { type CallId, derivedId, newId } from '../ids.ts';
+import { within } from '../ledger/within.ts';
 import { GUARD_CODES, type GuardCode } from '../store/outbound_store.ts';
 import type { Append, AppendResult, CallRecord, Store } from '../store/store.ts';
 
@@ -174,18 +175,9 @@ function appendOf(
   };
 }
 
-/** With a bare timer: to abort a promise of one makes an error with its stack, for each call. */
 async function withinLimit(work: Promise<AppendResult>): Promise<AppendResult> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, COMMIT_LIMIT_MS, null);
-  });
-  try {
-    const result = await Promise.race([work, late]);
-    if (result) return result;
-  } finally {
-    clearTimeout(timer);
-  }
+  const result = await within(COMMIT_LIMIT_MS, work);
+  if (result) return result;
   throw new CallwireError('LEDGER_UNAVAILABLE', 'The store does not take the call.', {
     retryable: true,
     remedy: 'Ask again with the same idempotency key: a call that was written is found by it.',

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
 import type { Report } from '../events/reported_call.ts';
+import { within } from '../ledger/within.ts';
 import type { Append, AppendResult } from '../store/store.ts';
 import { claimsToBeSigned, type IngestSecrets, judgeSignatures } from './authenticate.ts';
 import { isObject } from './loose.ts';
@@ -181,17 +182,4 @@ function remembered<T>(make: () => T): () => T {
     made ??= { value: make() };
     return made.value;
   };
-}
-
-/** With a bare timer: to abort a promise of one makes an error with its stack, for each webhook. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, ms, null);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
