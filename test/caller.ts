@@ -25,6 +25,13 @@ export async function freshLine(installation: Installation, scenario = '{}'): Pr
 
 const live = new Set<OutgoingCall>();
 
+interface DialOptions {
+  from?: string;
+  anonymous?: boolean;
+  to?: string;
+  model?: string;
+}
+
 /** A person on the phone: dials, listens for whole utterances, speaks. */
 export class Caller {
   readonly call: OutgoingCall;
@@ -37,17 +44,26 @@ export class Caller {
     this.#session = session;
   }
 
-  /** Returns as soon as the INVITE is out. */
+  /**
+   * Returns as soon as the INVITE is out. A start hook that names another model has the call change its
+   * connection: `model` is then whose session is meant.
+   */
   static async dial(
     installation: Installation,
-    options: { from?: string; anonymous?: boolean; to?: string } = {},
+    { model: named, ...options }: DialOptions = {},
   ): Promise<Caller> {
     const { model } = installation;
     if (!model) throw new Error('a caller of the tests needs the stand-in for the model');
     const before = model.sessions.length;
     const call = await installation.dial(options);
     live.add(call);
-    return new Caller(call, () => model.waitForSession(AbortSignal.timeout(DEADLINE_MS), before));
+    return new Caller(call, async () => {
+      const limit = AbortSignal.timeout(DEADLINE_MS);
+      for (let i = before; ; i++) {
+        const session = await model.waitForSession(limit, i);
+        if (named === undefined || session.model === named) return session;
+      }
+    });
   }
 
   /** The model's side of this call: its first connection. */

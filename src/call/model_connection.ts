@@ -41,6 +41,8 @@ const MAX_SHORT_LIVED = 4;
 export class ModelConnection {
   readonly #limits: ConnectionLimits;
   readonly #accepted = Promise.withResolvers<void>();
+  #socket: WebSocket | undefined;
+  #closed = false;
   #openedAt = 0;
   #shortLived = 0;
 
@@ -58,13 +60,19 @@ export class ModelConnection {
   async open(target: ModelTarget): Promise<WebSocket> {
     try {
       await this.#slowDownReconnects();
-      const socket = await this.#connect(target);
+      this.#socket = await this.#connect(target);
       this.#openedAt = performance.now();
-      return socket;
+      return this.#socket;
     } catch (error) {
       this.#accepted.reject(error);
       throw error;
     }
+  }
+
+  /** Ends the socket there is, and tries for no other. */
+  close(): void {
+    this.#closed = true;
+    this.#socket?.close();
   }
 
   async #connect(target: ModelTarget): Promise<WebSocket> {
@@ -77,7 +85,8 @@ export class ModelConnection {
         return await connectOnce(target, timeoutMs, (socket) => this.#awaitAcceptance(socket));
       } catch (cause) {
         const error = cause as CallwireError;
-        if (!error.retryable || performance.now() + wait >= deadline) throw error;
+        const givenUp = this.#closed || performance.now() + wait >= deadline;
+        if (!error.retryable || givenUp) throw error;
         await pause(wait);
       }
     }

@@ -9,7 +9,7 @@ import { type CallerContext, loadCallerContext } from './caller_context.ts';
 import { forwardCall } from './forward_call.ts';
 import { instructions } from './instructions.ts';
 import type { LiveCall } from './live_call.ts';
-import { CallModel } from './realtime_model.ts';
+import { CallModel, type CallModelOptions } from './realtime_model.ts';
 
 /**
  * What a call needs before anybody speaks, at the same time and under one budget: what the CRM knows
@@ -78,30 +78,45 @@ async function agentOfProfile(call: LiveCall): Promise<PreparedAgent> {
   return { kind: 'profile', modelError: await connectModel(call) };
 }
 
-/** The model comes behind the start hook, which may choose its key, its name and its voice. */
+/**
+ * The start hook may choose the model's key, its name and its voice. Most leave them, so the model of the
+ * profile is connected while the backend thinks: it saves the caller the handshake. Without a key of its own
+ * there is nothing to begin with.
+ */
 async function agentOfBackend(
   call: LiveCall,
   context: Promise<CallerContext>,
   resumed: boolean,
 ): Promise<PreparedAgent> {
+  if (call.settings.openai.apiKey) void connectModel(call);
   const consulted = await consultBackend(call, { context, resumed });
-  switch (consulted.kind) {
-    case 'agent':
-      return { kind: 'backend', modelError: await connectModel(call, consulted.apiKey) };
-    case 'missing': {
-      const goesOn = call.profile?.context.onMissing === 'answer';
-      return { kind: 'missing', modelError: goesOn ? await connectModel(call) : null };
-    }
-    default:
-      return consulted;
+  if (consulted.kind === 'agent') {
+    return { kind: 'backend', modelError: await connectModel(call, consulted.apiKey) };
   }
+  if (consulted.kind === 'missing' && call.profile?.context.onMissing === 'answer') {
+    return { kind: 'missing', modelError: await connectModel(call) };
+  }
+  void call.model?.discard();
+  return consulted.kind === 'missing' ? { kind: 'missing', modelError: null } : consulted;
 }
 
-/** The error where there is no model, else `null`. */
+/** The error where there is no model, else `null`. One that is connected already as it is wanted is kept. */
 async function connectModel(call: LiveCall, key?: BackendKey): Promise<unknown> {
-  const { profile, settings, ending } = call;
+  const wanted = modelOptions(call, key);
+  if (!call.model?.isMadeOf(wanted)) {
+    void call.model?.discard();
+    call.model = new CallModel(wanted);
+  }
+  return await call.model.connect(call.ending.signal).then(
+    () => null,
+    (error: unknown) => error,
+  );
+}
+
+function modelOptions(call: LiveCall, key?: BackendKey): CallModelOptions {
+  const { profile, settings, direction } = call;
   if (!profile) throw new Error('a call has a profile before it has a model');
-  const model = new CallModel({
+  return {
     model: profile.model,
     voice: profile.voice,
     language: profile.language.split('-')[0],
@@ -109,15 +124,10 @@ async function connectModel(call: LiveCall, key?: BackendKey): Promise<unknown> 
     noiseReduction: profile.noiseReduction,
     bargeIn: profile.bargeIn,
     // Whom we call may be a machine, which must not be answered.
-    listensOnly: call.direction === 'outbound',
+    listensOnly: direction === 'outbound',
     apiKey: key?.reveal() ?? settings.openai.apiKey ?? '',
     baseUrl: settings.openai.baseUrl,
-  });
-  call.model = model;
-  return await model.connect(ending.signal).then(
-    () => null,
-    (error: unknown) => error,
-  );
+  };
 }
 
 async function endWithoutModel({ journal, ending, log }: LiveCall, error: unknown): Promise<void> {

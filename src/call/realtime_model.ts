@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { AudioByteStream, llm } from '@livekit/agents';
 import * as openai from '@livekit/agents-plugin-openai';
 import type { AudioFrame } from '@livekit/rtc-node';
@@ -28,7 +29,9 @@ export class CallModel extends openai.realtime.RealtimeModel {
   readonly bargeIn: BargeInGate | undefined;
   /** Told of every event of the model's, where tools have one. */
   toolBurst: ToolBurst | undefined;
+  readonly #options: CallModelOptions;
   readonly #connection: ModelConnection;
+  #begun = false;
   #early: llm.RealtimeSession | undefined;
   readonly #conversing: Detection;
   #listensOnly: boolean;
@@ -53,6 +56,7 @@ export class CallModel extends openai.realtime.RealtimeModel {
         : {}),
     });
     this.bargeIn = options.bargeIn ? new BargeInGate(options.bargeIn) : undefined;
+    this.#options = options;
     this.#connection = new ModelConnection(options.limits);
     this.#conversing = conversing(options);
     this.#listensOnly = options.listensOnly ?? false;
@@ -76,10 +80,12 @@ export class CallModel extends openai.realtime.RealtimeModel {
 
   /**
    * Opens the connection now. Resolves when the server has accepted the session; rejects with
-   * `MODEL_UNAUTHORIZED`, `MODEL_REFUSED` or `MODEL_UNREACHABLE`, or when `signal` fires.
+   * `MODEL_UNAUTHORIZED`, `MODEL_REFUSED` or `MODEL_UNREACHABLE`, or when `signal` fires. Asked again it
+   * tells of the same connection.
    */
   async connect(signal: AbortSignal): Promise<void> {
-    this.#early ??= this.#newSession();
+    if (!this.#begun) this.#early = this.#newSession();
+    this.#begun = true;
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       const onAbort = () => reject(signal.reason);
@@ -88,6 +94,10 @@ export class CallModel extends openai.realtime.RealtimeModel {
         signal.removeEventListener('abort', onAbort);
       });
     });
+  }
+
+  isMadeOf(options: CallModelOptions): boolean {
+    return isDeepStrictEqual(this.#options, options);
   }
 
   /** The plugin's contract: a session is asked for once per agent activity. */
@@ -101,10 +111,14 @@ export class CallModel extends openai.realtime.RealtimeModel {
   /** The session in use, for what agents-js has no public way to do. */
   current: llm.RealtimeSession | undefined;
 
-  /** Ends a connection that no `AgentSession` has taken over. */
+  /**
+   * Ends a connection that no `AgentSession` has taken over. The plugin's `close` alone leaves the socket
+   * open, until there is something to send.
+   */
   async discard(): Promise<void> {
     await this.#early?.close();
     this.#early = undefined;
+    this.#connection.close();
   }
 
   /** @internal Called by the session, while its base constructor still runs. */
