@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { endedCall } from '../src/api/testing/written_call.ts';
 import { openStore } from '../src/ledger/open_store.ts';
+import { endpoint, trigger } from '../src/store/conformance/drafts.ts';
 import { COMMAND_LIMIT_MS, commandFolder, runCommand } from './testing/run_command.ts';
 
 /** A call whose deliveries have all been given up. */
@@ -33,9 +34,55 @@ it(
     const [one = ''] = /dlv_\w+/.exec(listed.stdout) ?? [];
     const replayed = await deliveries('replay', one);
     expect(replayed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^dlv_\w+\n$/) });
+    const marked = `replayed: ${replayed.stdout.trim()} waiting`;
+    expect((await deliveries('list')).stdout).toMatch(new RegExp(`${one} .* 503 +${marked}\n`));
+    expect(await deliveries('replay', one)).toMatchObject({
+      code: 0,
+      stderr: `nothing to replay: ${marked}\n`,
+    });
     const rest = await deliveries('replay', '--failed', '--call', callId, '--since', '2h');
     expect(rest.stderr).toMatch(/^\d will be sent again\n$/);
     expect((await deliveries('replay', '--failed')).stderr).toBe('nothing to replay\n');
+  },
+  COMMAND_LIMIT_MS,
+);
+
+it(
+  'a delivery that waits for its endpoint says so',
+  async () => {
+    const folder = await commandFolder();
+    const store = await openStore({ dataDir: `${folder}/data`, defaultEndpoint: null });
+    const resting = endpoint({ status: 'paused' });
+    await store.createEndpoint(resting);
+    await store.createTrigger(trigger({ endpointId: resting.id, eventType: 'call.ended' }));
+    await endedCall(store);
+    const list = async () => await runCommand('deliveries', ['list'], { folder });
+    await store.close();
+    expect((await list()).stdout).toMatch(/ waiting +call\.ended .* waits: endpoint paused\n$/);
+  },
+  COMMAND_LIMIT_MS,
+);
+
+it(
+  'an id that nothing has is told, and is no success',
+  async () => {
+    const folder = await commandFolder();
+    await failedCall(`${folder}/data`);
+    const deliveries = (...args: string[]) => runCommand('deliveries', args, { folder });
+    for (const [args, message] of [
+      [['replay', 'dlv_unknown'], 'There is no delivery dlv_unknown.'],
+      [['replay', '--call', 'call_unknown'], 'There is no call call_unknown.'],
+      [['list', '--call', 'call_unknown'], 'There is no call call_unknown.'],
+      [['list', '--endpoint', 'whe_unknown'], 'There is no endpoint whe_unknown.'],
+      [['replay', '--failed', '--endpoint', 'whe_unknown'], 'There is no endpoint whe_unknown.'],
+    ] as const) {
+      const { code, stdout, stderr } = await deliveries(...args);
+      expect({ args, code, stdout, stderr }).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringContaining(message),
+      });
+    }
   },
   COMMAND_LIMIT_MS,
 );

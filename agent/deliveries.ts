@@ -2,7 +2,9 @@ import './node_version.ts';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../src/config/duration.ts';
 import { CallwireError } from '../src/errors.ts';
-import type { JobState } from '../src/store/store.ts';
+import { DEFAULT_ENDPOINT_ID } from '../src/store/default_endpoint.ts';
+import type { DeliveryObstacle } from '../src/store/delivery_store.ts';
+import type { DeliveryRecord, JobState, Store } from '../src/store/store.ts';
 import { NPM_OPTIONS_HINT, printRows, say, withStore } from './admin_command.ts';
 import { exitWithError } from './exit_with_error.ts';
 
@@ -37,7 +39,10 @@ program
   .action(
     async ({ state, limit, ...selection }: Selection & { state?: JobState; limit: number }) => {
       const query = { limit, ...(state && { state }), ...selected(selection) };
-      const deliveries = await withStore((store) => store.listDeliveries(query));
+      const deliveries = await withStore(async (store) => {
+        await refuseUnknown(store, query);
+        return await store.listDeliveries(query);
+      });
       if (deliveries.length === 0) say('no deliveries');
       printRows(
         deliveries.map((delivery) => [
@@ -48,7 +53,7 @@ program
           delivery.target,
           `${delivery.attempts} attempts`,
           String(delivery.lastStatus ?? delivery.lastError ?? ''),
-          delivery.nextAt === null ? '' : `next ${new Date(delivery.nextAt).toISOString()}`,
+          outlookOf(delivery),
         ]),
       );
     },
@@ -81,11 +86,59 @@ program
           remedy: 'Name a delivery, or use --failed, --call, --endpoint or --since.',
         });
       }
-      const ids = await withStore((store) => store.replayDeliveries(query));
+      const { ids, left } = await withStore(async (store) => {
+        await refuseUnknown(store, query);
+        const replayed = await store.replayDeliveries(query);
+        const named = replayed.length === 0 && deliveryId !== undefined;
+        return { ids: replayed, left: named ? await store.getDelivery(deliveryId) : null };
+      });
       for (const id of ids) process.stdout.write(`${id}\n`);
-      say(ids.length === 0 ? 'nothing to replay' : `${ids.length} will be sent again`);
+      const why = left && outlookOf(left);
+      if (ids.length > 0) say(`${ids.length} will be sent again`);
+      else say(why ? `nothing to replay: ${why}` : 'nothing to replay');
     },
   );
+
+/** What is to come of a delivery, or has come of its replays; empty where that is its state. */
+function outlookOf({ waitsFor, nextAt, replay }: DeliveryRecord): string {
+  if (waitsFor !== null) return `waits: ${OBSTACLES[waitsFor]}`;
+  if (nextAt !== null) return `next ${new Date(nextAt).toISOString()}`;
+  return replay === null ? '' : `replayed: ${replay.id} ${replay.state}`;
+}
+
+const OBSTACLES: Readonly<Record<DeliveryObstacle, string>> = {
+  endpoint_paused: 'endpoint paused',
+  endpoint_disabled: 'endpoint disabled',
+  earlier_event: 'an earlier event of the call',
+};
+
+/** An id with a slip in it finds nothing, which must not look as if nothing had failed. */
+async function refuseUnknown(
+  store: Store,
+  { deliveryId, callId, endpointId }: { deliveryId?: string; callId?: string; endpointId?: string },
+): Promise<void> {
+  if (deliveryId !== undefined && !(await store.getDelivery(deliveryId))) {
+    throw new CallwireError('DELIVERY_UNKNOWN', `There is no delivery ${deliveryId}.`, {
+      remedy: 'npm run deliveries list shows the ids; old ones are deleted with their calls.',
+    });
+  }
+  if (callId !== undefined && !(await store.getCall(callId))) {
+    throw new CallwireError('CALL_UNKNOWN', `There is no call ${callId}.`, {
+      remedy: 'The events of a call hold its id as call_id (call_…).',
+    });
+  }
+  if (endpointId !== undefined && !(await isTarget(store, endpointId))) {
+    throw new CallwireError('ENDPOINT_UNKNOWN', `There is no endpoint ${endpointId}.`, {
+      remedy: 'GET /v1/webhooks lists them (whe_…); whe_default is that of WEBHOOK_URL.',
+    });
+  }
+}
+
+/** Also of one that was deleted, or of the CRM: whatever has deliveries. */
+async function isTarget(store: Store, endpointId: string): Promise<boolean> {
+  if (endpointId === DEFAULT_ENDPOINT_ID || (await store.getEndpoint(endpointId))) return true;
+  return (await store.listDeliveries({ limit: 1, endpointId })).length > 0;
+}
 
 function selected({ call, endpoint }: Selection): { callId?: string; endpointId?: string } {
   return {

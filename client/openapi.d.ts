@@ -618,7 +618,7 @@ export interface paths {
         };
         /**
          * Whether it can do its work: database, deliveries, LiveKit
-         * @description How long the oldest delivery waits is shown and never makes it unready: an endpoint that is down must not take out a worker that answers calls.
+         * @description How long the oldest delivery waits that an active endpoint is to get is shown and never makes it unready: an endpoint that is down must not take out a worker that answers calls.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -872,12 +872,20 @@ export interface components {
             eventId: string | null;
             eventType: string | null;
             attempts: number;
-            /** @description `null` also where it waits for its endpoint. */
+            /** @description `null` where it is settled, or `waitsFor` something. */
             nextAttemptAt: string | null;
+            /** @description What has to happen before it is tried: its endpoint is set active (PATCH /v1/webhooks/{id}), or the event before it is settled. */
+            waitsFor: ("endpoint_paused" | "endpoint_disabled" | "earlier_event") | null;
             /** @description The HTTP status of the last attempt. */
             lastStatus: number | null;
             /** @description A stable code for its failure. */
             lastError: string | null;
+            /** @description The last delivery of the same event that a replay or a retry has made of it. */
+            replay: {
+                id: string;
+                /** @enum {string} */
+                state: "waiting" | "done" | "exhausted";
+            } | null;
             /**
              * Format: date-time
              * @description ISO 8601, UTC.
@@ -1812,12 +1820,20 @@ export interface operations {
                             eventId: string | null;
                             eventType: string | null;
                             attempts: number;
-                            /** @description `null` also where it waits for its endpoint. */
+                            /** @description `null` where it is settled, or `waitsFor` something. */
                             nextAttemptAt: string | null;
+                            /** @description What has to happen before it is tried: its endpoint is set active (PATCH /v1/webhooks/{id}), or the event before it is settled. */
+                            waitsFor: ("endpoint_paused" | "endpoint_disabled" | "earlier_event") | null;
                             /** @description The HTTP status of the last attempt. */
                             lastStatus: number | null;
                             /** @description A stable code for its failure. */
                             lastError: string | null;
+                            /** @description The last delivery of the same event that a replay or a retry has made of it. */
+                            replay: {
+                                id: string;
+                                /** @enum {string} */
+                                state: "waiting" | "done" | "exhausted";
+                            } | null;
                             /**
                              * Format: date-time
                              * @description ISO 8601, UTC.
@@ -1886,12 +1902,20 @@ export interface operations {
                             eventId: string | null;
                             eventType: string | null;
                             attempts: number;
-                            /** @description `null` also where it waits for its endpoint. */
+                            /** @description `null` where it is settled, or `waitsFor` something. */
                             nextAttemptAt: string | null;
+                            /** @description What has to happen before it is tried: its endpoint is set active (PATCH /v1/webhooks/{id}), or the event before it is settled. */
+                            waitsFor: ("endpoint_paused" | "endpoint_disabled" | "earlier_event") | null;
                             /** @description The HTTP status of the last attempt. */
                             lastStatus: number | null;
                             /** @description A stable code for its failure. */
                             lastError: string | null;
+                            /** @description The last delivery of the same event that a replay or a retry has made of it. */
+                            replay: {
+                                id: string;
+                                /** @enum {string} */
+                                state: "waiting" | "done" | "exhausted";
+                            } | null;
                             /**
                              * Format: date-time
                              * @description ISO 8601, UTC.
@@ -1938,12 +1962,20 @@ export interface operations {
                             eventId: string | null;
                             eventType: string | null;
                             attempts: number;
-                            /** @description `null` also where it waits for its endpoint. */
+                            /** @description `null` where it is settled, or `waitsFor` something. */
                             nextAttemptAt: string | null;
+                            /** @description What has to happen before it is tried: its endpoint is set active (PATCH /v1/webhooks/{id}), or the event before it is settled. */
+                            waitsFor: ("endpoint_paused" | "endpoint_disabled" | "earlier_event") | null;
                             /** @description The HTTP status of the last attempt. */
                             lastStatus: number | null;
                             /** @description A stable code for its failure. */
                             lastError: string | null;
+                            /** @description The last delivery of the same event that a replay or a retry has made of it. */
+                            replay: {
+                                id: string;
+                                /** @enum {string} */
+                                state: "waiting" | "done" | "exhausted";
+                            } | null;
                             /**
                              * Format: date-time
                              * @description ISO 8601, UTC.

@@ -66,12 +66,12 @@ export function createMetrics(sources: {
   });
   const oldest = new Gauge({
     name: 'callwire_deliveries_oldest_waiting_seconds',
-    help: 'Age of the oldest delivery that waits, 0 with none.',
+    help: 'Age of the oldest delivery that waits, 0 with none; those of paused and disabled endpoints do not count.',
     registers,
   });
   const waitingNow = new Gauge({
     name: 'callwire_deliveries_waiting',
-    help: 'Deliveries and CRM writes that wait: for their time, or for a paused endpoint.',
+    help: 'Deliveries and CRM writes that wait: for their time, or for a paused or disabled endpoint.',
     registers,
   });
 

@@ -64,7 +64,7 @@ export function databaseCheck(
 /**
  * How much waits to be delivered, and since when, is shown and judges nothing: one dead endpoint must
  * not take a worker out that answers calls. An alarm is the business of the metrics, which say the
- * same.
+ * same. What waits at a paused or disabled endpoint has no age: it waits as it was told to.
  */
 export function deliveriesCheck(store: Pick<DeliveryStore, 'deliveryBacklog'>): ReadinessCheck {
   return {

@@ -1,8 +1,12 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { CallwireError } from '../errors.ts';
 import { type EventId, newId } from '../ids.ts';
+import { WITH_TARGETS } from './claims.ts';
 import { DEFAULT_ENDPOINT_ID } from './default_endpoint.ts';
-import type { DeliveryKind } from './job_record.ts';
+import type { DeliveryObstacle } from './delivery_store.ts';
+import type { EndpointRecord } from './endpoint_store.ts';
+import type { DeliveryKind, JobState } from './job_record.ts';
+import { jsonList } from './json_list.ts';
 import { insertJob } from './new_jobs.ts';
 import { BLOCKED } from './ordered_deliveries.ts';
 import type { JobTable, Tables } from './schema.ts';
@@ -27,12 +31,12 @@ export async function listDeliveries(
       columns.selectFrom('jobs as last').select('last.position').where('last.id', '=', before),
     );
   }
-  return (await select.execute()).map(deliveryFromRow);
+  return await deliveriesFromRows(db, await select.execute());
 }
 
 export async function getDelivery(db: Kysely<Tables>, id: string): Promise<DeliveryRecord | null> {
-  const row = await withEventTypes(db).where('jobs.id', '=', id).executeTakeFirst();
-  return row === undefined ? null : deliveryFromRow(row);
+  const rows = await withEventTypes(db).where('jobs.id', '=', id).execute();
+  return (await deliveriesFromRows(db, rows))[0] ?? null;
 }
 
 /** Counting 2,000,000 would stop the store's thread for 0.8 s at every scrape of the metrics. */
@@ -41,48 +45,101 @@ const MOST_COUNTED = 100_000;
 export async function deliveryBacklog(
   db: Kysely<Tables>,
 ): Promise<{ waiting: number; oldestAt: number | null }> {
-  const { rows } = await sql<{ waiting: number; oldestAt: number | null }>`
-    select
-      (
-        select count(*) from (
-          select 1 from jobs indexed by jobs_waiting
-            where state = 'waiting' and ${IS_DELIVERY} limit ${MOST_COUNTED}
-        )
-      ) as waiting,
-      (
-        select created_at from jobs indexed by jobs_waiting
-          where state = 'waiting' and ${IS_DELIVERY} order by created_at limit 1
-      ) as "oldestAt"
-  `.execute(db);
+  const { rows } = await DELIVERY_BACKLOG.execute(db);
   return rows[0] ?? { waiting: 0, oldestAt: null };
 }
+
+/** The jobs of a target are all of one kind, so the first of them says whether it gets deliveries. */
+export const DELIVERY_BACKLOG = sql<{ waiting: number; oldestAt: number | null }>`
+  ${WITH_TARGETS}
+  select
+    (
+      select count(*) from (
+        select 1 from jobs indexed by jobs_waiting
+          where state = 'waiting' and ${IS_DELIVERY} limit ${MOST_COUNTED}
+      )
+    ) as waiting,
+    (
+      select min(jobs.created_at)
+        from targets
+          left join endpoints on endpoints.id = targets.target
+          cross join jobs on jobs.position = (
+            select position from jobs indexed by jobs_waiting
+              where state = 'waiting' and target = targets.target order by created_at limit 1
+          )
+        where coalesce(endpoints.status, 'active') = 'active' and ${IS_DELIVERY}
+    ) as "oldestAt"
+`;
 
 function withEventTypes(db: Kysely<Tables>) {
   return db
     .selectFrom('jobs')
     .leftJoin('events', 'events.id', 'jobs.event_id')
+    .leftJoin('endpoints', 'endpoints.id', 'jobs.target')
     .selectAll('jobs')
-    .select('events.type as event_type')
+    .select(['events.type as event_type', 'endpoints.status as endpoint_status'])
     .where(IS_DELIVERY);
 }
 
-function deliveryFromRow(
-  row: Selectable<JobTable> & { event_type: string | null },
-): DeliveryRecord {
-  return {
-    id: row.id,
-    kind: row.kind as DeliveryKind,
-    target: row.target,
-    state: row.state,
-    callId: row.call_id,
-    eventId: row.event_id as EventId | null,
-    eventType: row.event_type,
-    attempts: row.attempts,
-    nextAt: row.state === 'waiting' && row.next_at < BLOCKED ? row.next_at : null,
-    lastStatus: row.last_status,
-    lastError: row.last_error,
-    createdAt: row.created_at,
-  };
+type DeliveryRow = Selectable<JobTable> & {
+  event_type: string | null;
+  endpoint_status: EndpointRecord['status'] | null;
+};
+
+async function deliveriesFromRows(
+  db: Kysely<Tables>,
+  rows: readonly DeliveryRow[],
+): Promise<DeliveryRecord[]> {
+  const replays = await lastReplays(
+    db,
+    rows.flatMap((row) => (row.replayed_by === null ? [] : row.id)),
+  );
+  return rows.map((row) => {
+    const waitsFor = obstacleOf(row);
+    return {
+      id: row.id,
+      kind: row.kind as DeliveryKind,
+      target: row.target,
+      state: row.state,
+      callId: row.call_id,
+      eventId: row.event_id as EventId | null,
+      eventType: row.event_type,
+      attempts: row.attempts,
+      nextAt: row.state === 'waiting' && waitsFor === null ? row.next_at : null,
+      waitsFor,
+      lastStatus: row.last_status,
+      lastError: row.last_error,
+      replay: replays.get(row.id) ?? null,
+      createdAt: row.created_at,
+    };
+  });
+}
+
+function obstacleOf(row: DeliveryRow): DeliveryObstacle | null {
+  if (row.state !== 'waiting') return null;
+  if (row.endpoint_status === 'paused') return 'endpoint_paused';
+  if (row.endpoint_status === 'disabled') return 'endpoint_disabled';
+  return row.next_at < BLOCKED ? null : 'earlier_event';
+}
+
+/** By the id of the delivery at the beginning: a replay that failed may have been replayed, too. */
+async function lastReplays(
+  db: Kysely<Tables>,
+  ids: readonly string[],
+): Promise<Map<string, { id: string; state: JobState }>> {
+  if (ids.length === 0) return new Map();
+  const { rows } = await sql<{ of: string; id: string; state: JobState }>`
+    with recursive replays (first, id, state, replayed_by) as (
+      select jobs.id, again.id, again.state, again.replayed_by
+        from jobs join jobs as again on again.id = jobs.replayed_by
+        where jobs.id in ${jsonList(ids)}
+      union all
+      select replays.first, again.id, again.state, again.replayed_by
+        from replays join jobs as again on again.id = replays.replayed_by
+    )
+    select first as "of", id, state from replays where replayed_by is null
+  `.execute(db);
+  return new Map(rows.map(({ of, id, state }) => [of, { id, state }]));
 }
 
 /** One transaction must not hold up the appends of running calls for long. */

@@ -13,8 +13,8 @@ export interface DeliveryStore {
   }): Promise<DeliveryRecord[]>;
   getDelivery(id: string): Promise<DeliveryRecord | null>;
   /**
-   * How much waits (100,000 stands for more), and since when its oldest does; those of paused
-   * endpoints count.
+   * How much waits (100,000 stands for more), that of paused and disabled endpoints too; and since
+   * when the oldest does that an active one is to get.
    */
   deliveryBacklog(): Promise<{ waiting: number; oldestAt: number | null }>;
   listAttempts(jobId: string): Promise<AttemptRecord[]>;
@@ -41,9 +41,25 @@ export interface DeliveryRecord {
   eventId: EventId | null;
   eventType: string | null;
   attempts: number;
-  /** `null` when settled, and while an earlier event of the call has to go first. */
+  /** `null` when settled, and while it waits for something else than its time. */
   nextAt: number | null;
+  waitsFor: DeliveryObstacle | null;
   lastStatus: number | null;
   lastError: string | null;
+  /** The last delivery that was made of it by replays. */
+  replay: { id: string; state: JobState } | null;
   createdAt: number;
 }
+
+/**
+ * What has to happen before a waiting delivery is tried:
+ *
+ * - `endpoint_paused`, `endpoint_disabled`: its endpoint is set active
+ * - `earlier_event`: its endpoint is ordered, and one before it is settled
+ */
+export const DELIVERY_OBSTACLES = [
+  'endpoint_paused',
+  'endpoint_disabled',
+  'earlier_event',
+] as const;
+export type DeliveryObstacle = (typeof DELIVERY_OBSTACLES)[number];

@@ -192,7 +192,7 @@ CREATE INDEX jobs_exhausted on jobs (position) where state = 'exhausted';
 CREATE INDEX jobs_in_order on jobs (target, call_id, sequence)
   where state = 'waiting' and sequence is not null;
 
-CREATE INDEX jobs_waiting on jobs (created_at) where state = 'waiting';
+CREATE INDEX jobs_waiting on jobs (target, created_at) where state = 'waiting';
 
 CREATE TABLE recordings (
   call_id text primary key references calls (id),

@@ -9,6 +9,7 @@ import { appendBatch } from './append.ts';
 import { figuresOf } from './call_figures.ts';
 import { WAITING_TARGETS } from './claims.ts';
 import { conformanceComposer } from './conformance/composer.ts';
+import { DELIVERY_BACKLOG } from './deliveries.ts';
 import { IS_HELD } from './leases.ts';
 import * as initial from './migrations/0001_initial.ts';
 import { settleAsDone } from './plain_successes.ts';
@@ -93,6 +94,19 @@ describe('the SQLite file', () => {
     const onJobs = plan.rows.map(({ detail }) => detail).filter((step) => step.includes(' jobs '));
     expect(onJobs).toHaveLength(3);
     for (const step of onJobs) expect(step).toMatch(/^SEARCH jobs USING COVERING INDEX jobs_due/);
+  });
+
+  it('finds the oldest delivery that waits by seeks alone', async () => {
+    // Asked at every scrape: 1,000,000 jobs of a paused endpoint must not be walked past.
+    await open();
+    const db = openSqliteConnection(file());
+    const plan = await sql<{ detail: string }>`explain query plan ${DELIVERY_BACKLOG}`.execute(db);
+    await db.destroy();
+    const onJobs = plan.rows.map(({ detail }) => detail).filter((step) => step.includes(' jobs '));
+    // The walk is the count, which stops at 100,000.
+    const walks = onJobs.filter((step) => !step.startsWith('SEARCH jobs USING'));
+    expect(walks).toEqual(['SCAN jobs USING INDEX jobs_waiting']);
+    expect(onJobs).toContain('SEARCH jobs USING COVERING INDEX jobs_waiting (target=?)');
   });
 
   it('settles by the ids of the jobs, never by way of all that wait or are claimed', async () => {

@@ -50,6 +50,11 @@ it('a delivery that was given up is sent again, once', async () => {
     body: { delivery: { eventId: given.eventId, target: given.target, state: 'waiting' } },
   });
   expect(first.body.delivery.id).not.toBe(given.id);
+  const replay = { id: first.body.delivery.id, state: 'waiting' };
+  expect((await api.request('GET', `/v1/deliveries/${given.id}`)).body.delivery).toMatchObject({
+    state: 'exhausted',
+    replay,
+  });
   expect(await retry()).toMatchObject({ status: 200, body: { delivery: { id: given.id } } });
   const waiting = await api.request('POST', `/v1/deliveries/${first.body.delivery.id}/retry`);
   expect(waiting).toMatchObject({ status: 200, body: { delivery: { state: 'waiting' } } });

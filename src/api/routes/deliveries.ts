@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DELIVERY_OBSTACLES } from '../../store/delivery_store.ts';
 import { DELIVERY_KINDS } from '../../store/job_record.ts';
 import type { AttemptRecord, DeliveryRecord } from '../../store/store.ts';
 import type { ApiApp } from '../api_app.ts';
@@ -28,9 +29,19 @@ const Delivery = z
     eventId: z.string().nullable(),
     eventType: z.string().nullable(),
     attempts: z.number(),
-    nextAttemptAt: Time.nullable().describe('`null` also where it waits for its endpoint.'),
+    nextAttemptAt: Time.nullable().describe('`null` where it is settled, or `waitsFor` something.'),
+    waitsFor: z
+      .enum(DELIVERY_OBSTACLES)
+      .nullable()
+      .describe(
+        'What has to happen before it is tried: its endpoint is set active (PATCH /v1/webhooks/{id}), or the event before it is settled.',
+      ),
     lastStatus: z.number().nullable().describe('The HTTP status of the last attempt.'),
     lastError: z.string().nullable().describe('A stable code for its failure.'),
+    replay: z
+      .object({ id: z.string(), state: z.enum(STATES) })
+      .nullable()
+      .describe('The last delivery of the same event that a replay or a retry has made of it.'),
     createdAt: Time,
   })
   .meta({ id: 'Delivery' });

@@ -39,7 +39,7 @@ export function operationRoutes(
         operationId: 'getReadiness',
         summary: 'Whether it can do its work: database, deliveries, LiveKit',
         description:
-          'How long the oldest delivery waits is shown and never makes it unready: an endpoint that is down must not take out a worker that answers calls.',
+          'How long the oldest delivery waits that an active endpoint is to get is shown and never makes it unready: an endpoint that is down must not take out a worker that answers calls.',
         tags,
         response: { 200: Readiness, 503: Readiness, default: ErrorAnswer },
       },

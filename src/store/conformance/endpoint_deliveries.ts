@@ -29,6 +29,27 @@ export function endpointDeliveryConformance(t: StoreUnderTest): void {
       expect(await t.store.nextDueAt()).toBe(START);
       expect(await typesOf()).toEqual(['a.b', 'a.c']);
     });
+
+    // An operator was alarmed by the age of a delivery that waited as it had been told to.
+    it.each(['paused', 'disabled'] as const)('is nobody’s alarm while %s', async (status) => {
+      const callId = await open();
+      const [resting, active] = [await t.subscribe(), await t.subscribe({}, 'a.c')];
+      await t.happen(callId, 'a.b');
+      await t.store.updateEndpoint(resting, { status });
+      expect(await t.store.deliveryBacklog()).toEqual({ waiting: 1, oldestAt: null });
+      const told = await t.store.listDeliveries({ limit: 9 });
+      expect(told).toMatchObject([{ nextAt: null, waitsFor: `endpoint_${status}` }]);
+      expect(await t.store.getDelivery(told[0]!.id)).toEqual(told[0]);
+
+      t.now += 1_000;
+      await t.happen(callId, 'a.c');
+      expect(await t.store.deliveryBacklog()).toEqual({ waiting: 3, oldestAt: START + 1_000 });
+      const [going] = await t.store.listDeliveries({ limit: 9, endpointId: active });
+      expect(going).toMatchObject({ nextAt: START + 1_000, waitsFor: null });
+
+      await t.store.updateEndpoint(resting, { status: 'active' });
+      expect(await t.store.deliveryBacklog()).toEqual({ waiting: 3, oldestAt: START });
+    });
   });
 
   describe('an ordered endpoint', () => {
@@ -42,6 +63,13 @@ export function endpointDeliveryConformance(t: StoreUnderTest): void {
       const callId = await open();
       await t.subscribe({ ordered: true });
       await t.happen(callId, 'a.1', 'a.2', 'a.3');
+      const waiting = await t.store.listDeliveries({ limit: 9 });
+      const obstacles = waiting.map(({ eventType, waitsFor }) => [eventType, waitsFor]);
+      expect(obstacles).toEqual([
+        ['a.3', 'earlier_event'],
+        ['a.2', 'earlier_event'],
+        ['a.1', null],
+      ]);
       expect(await typesOf()).toEqual(['a.1']);
       expect(await typesOf()).toEqual([]);
       await t.store.releaseClaims();

@@ -255,6 +255,27 @@ export function jobConformance(t: StoreUnderTest): void {
       expect(await t.store.replayDeliveries({ callId })).toHaveLength(2);
     });
 
+    it('say what their replays came to, so that nobody takes them for lost', async () => {
+      const callId = await t.openCall();
+      await t.append({ callId, lease: 1, events: [event('a.b')] });
+      await settleAll('exhausted');
+      const [first] = await t.store.listDeliveries({ limit: 1 });
+      expect(first).toMatchObject({ replay: null });
+      const [second] = await t.store.replayDeliveries({ onlyFailed: true });
+      await settleAll('exhausted');
+      const [third] = await t.store.replayDeliveries({ onlyFailed: true });
+      const replay = { id: third, state: 'waiting' };
+      expect(await t.store.getDelivery(first!.id)).toMatchObject({ state: 'exhausted', replay });
+      await settleAll('done');
+      expect(await t.store.replayDeliveries({ onlyFailed: true })).toEqual([]);
+      const listed = await t.store.listDeliveries({ limit: 9 });
+      expect(listed.map(({ id, state, replay }) => ({ id, state, replay }))).toEqual([
+        { id: third, state: 'done', replay: null },
+        { id: second, state: 'exhausted', replay: { id: third, state: 'done' } },
+        { id: first!.id, state: 'exhausted', replay: { id: third, state: 'done' } },
+      ]);
+    });
+
     it('are replayed since a time', async () => {
       const callId = await t.openCall();
       await t.append({ callId, lease: 1, events: [event('a.b')] });
