@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobContext } from '@livekit/agents';
+import type { Profiles } from '../config/profiles.ts';
 import type { EndReason } from '../events/catalogue.ts';
 import type { LedgerClient } from '../ledger/client.ts';
 import { dial } from '../telephony/dial.ts';
@@ -62,8 +63,17 @@ export async function placeCall(
     // Beside all that comes before the INVITE, and the way of that: nothing else takes as long.
     const connected = orEnded(job.connect(), call.ending.signal);
     connected.catch(() => undefined);
+    const profiles = freshProfiles(ledger, runtime.profiles, {
+      signal: call.ending.signal,
+      log: call.log,
+    });
+    profiles.catch(() => undefined);
     const order = await takeOrder(call, ledger, ticket);
-    await prepare(call, runtime, ledger, { order, resumed: ticket.task === 'adopt' });
+    await prepare(call, ledger, {
+      order,
+      profiles: await profiles,
+      resumed: ticket.task === 'adopt',
+    });
     if (ticket.task === 'dial') await dialPhone(call, ledger, ticket, { order, connected });
     else await adoptPhone(call, { order, connected });
     await converse(call, ledger);
@@ -94,12 +104,9 @@ async function takeOrder(
 
 async function prepare(
   call: LiveCall,
-  runtime: CallRuntime,
   ledger: LedgerClient,
-  { order, resumed }: { order: DialOrder; resumed: boolean },
+  { order, profiles, resumed }: { order: DialOrder; profiles: Profiles; resumed: boolean },
 ): Promise<void> {
-  const { signal } = call.ending;
-  const profiles = await freshProfiles(ledger, runtime.profiles, { signal, log: call.log });
   const profile = profiles.all.find(({ id }) => id === order.agentId);
   if (!profile) {
     const message = 'the agent of this call has no profile any more';

@@ -13,6 +13,7 @@ import { readHookTools } from '../hooks/hook_tools.ts';
 import { askStartHook } from '../hooks/start_hook.ts';
 import { newId } from '../ids.ts';
 import { LedgerClient } from '../ledger/client.ts';
+import { livekitApi } from '../telephony/livekit_api.ts';
 import type { CallRuntime } from './call_runtime.ts';
 import { CallModel } from './realtime_model.ts';
 
@@ -28,8 +29,8 @@ type Rehearsed = Pick<CallRuntime, 'profiles' | 'socketPath' | 'spoolDir'>;
  * for the first time is compiled first: 46 ms of CPU in which nothing else of the call went on, 16 ms
  * after a rehearsal (measured; on a machine that is busy with calls several times as long).
  *
- * The CRM, the backend and the model that hear of it are stand-ins on the loopback interface, the real ones do
- * not; the worker's ledger is asked a question and told nothing. Never rejects: a call that was not
+ * The CRM, the backend, the model and the LiveKit that hear of it are stand-ins on the loopback interface, the
+ * real ones do not; the worker's ledger is asked a question and told nothing. Never rejects: a call that was not
  * rehearsed is only slower.
  */
 export async function rehearse(runtime: Rehearsed): Promise<void> {
@@ -72,7 +73,7 @@ async function rehearseLedger(runtime: Rehearsed, signal: AbortSignal): Promise<
   }
 }
 
-/** What a CRM answers, and a start hook. */
+/** What a CRM answers, a start hook, and LiveKit. */
 const ANSWER = JSON.stringify({
   results: [{ id: '1', name: 'Nobody', phone: NUMBER }],
   systemPrompt: 'Nobody calls.',
@@ -85,7 +86,10 @@ function rehearseTools(): void {
   for (const { check } of tools) check({ word: 'a' });
 }
 
-/** The connections: a CRM with one contact, a backend that says little, a model that says nothing. */
+/**
+ * The connections: a CRM with one contact, a backend that says little, a model that says nothing, a LiveKit
+ * that dials nobody. The first request to a LiveKit alone takes 100 ms and more, most of it compiling.
+ */
 async function rehearseOutside({
   hooks,
   signal,
@@ -109,6 +113,7 @@ async function rehearseOutside({
         crm.findByPhone(NUMBER, signal),
         model.connect(signal),
         hooks && rehearseStartHook(new URL(url), signal),
+        livekitApi({ url, ...NO_KEY }).sip.createSipParticipant('none', NUMBER, 'none'),
       ]);
     } finally {
       await model.discard();
@@ -142,5 +147,7 @@ const NO_CALL = {
   contact: null,
   resumed: false,
 } as const;
+
+const NO_KEY = { apiKey: 'none', apiSecret: 'none' };
 
 const noLedger = { request: () => Promise.reject(new Error('the http adapter asks no ledger')) };
