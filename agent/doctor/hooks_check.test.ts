@@ -40,7 +40,7 @@ describe('hooks', () => {
     expect(await startingAt(`${NOWHERE}/start`)).toMatchObject([
       {
         status: 'problem',
-        message: `${NOWHERE}/start (on_call_start of desk) cannot be reached (refused)`,
+        message: `${NOWHERE}/start (on_call_start of desk) cannot be reached (connection_refused)`,
         remedy: 'Start the backend, or correct the port in the profile.',
       },
     ]);

@@ -78,7 +78,7 @@ async function tryOut(
   } catch (error) {
     signal.throwIfAborted();
     const isLate = error instanceof Error && error.name === 'TimeoutError';
-    const code = isLate ? 'timeout' : causeOf(error);
+    const code = isLate ? 'timeout' : errorCode(error);
     return {
       status: 'problem',
       message: `${where} cannot be reached (${code})`,
@@ -106,19 +106,11 @@ function answered(where: string, status: number): Observation {
   return { status: 'ok', message: `${where} answers` };
 }
 
-/** `dns`, `refused`, `tls`, or what is said of any attempt. */
-function causeOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'no such name';
-  if (code === 'ECONNREFUSED') return 'refused';
-  if (/CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO/.test(code)) return 'certificate';
-  return errorCode(error);
-}
-
 const REMEDIES: Readonly<Record<string, string>> = {
-  'no such name': 'Check the host in the profile, and the DNS of this machine.',
-  refused: 'Start the backend, or correct the port in the profile.',
+  name_not_resolved: 'Check the host in the profile, and the DNS of this machine.',
+  connection_refused: 'Start the backend, or correct the port in the profile.',
   certificate: 'Give the backend a certificate of its host that this machine trusts.',
+  tls: 'Nothing speaks TLS there: check the port, and https, in the profile.',
   address_refused: 'Addresses where clouds keep credentials are never called.',
   proxy_unreachable: 'Check DELIVERY_PROXY.',
   proxy_auth: 'Check the login in DELIVERY_PROXY.',

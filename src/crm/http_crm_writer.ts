@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { connectionFault } from '../delivery/attempt_error.ts';
 import { parseRetryAfter } from '../delivery/retry_schedule.ts';
 import type { CrmWrite, CrmWriteResult, CrmWriter } from './crm.ts';
 import type { HttpCrmOptions } from './http_crm.ts';
@@ -64,7 +65,7 @@ function noAnswer(error: unknown, signal: AbortSignal): CrmWriteResult {
   if (errorCode(error) === 'UND_ERR_INVALID_ARG') {
     return { ok: false, retryable: false, code: 'invalid_request', status: null };
   }
-  const code = signal.aborted || isTimeout(error) ? 'timeout' : 'connection';
+  const code = signal.aborted || isTimeout(error) ? 'timeout' : connectionFault(error);
   return { ok: false, retryable: true, code, status: null };
 }
 

@@ -23,5 +23,40 @@ export const PROXY_FAULTS: ReadonlySet<string> = new Set([
 export function errorCode(error: unknown): string {
   const code = isCallwireError(error) ? ERROR_CODES[error.code] : undefined;
   if (code !== undefined) return code;
-  return error instanceof errors.ConnectTimeoutError ? 'timeout' : 'connection';
+  return error instanceof errors.ConnectTimeoutError ? 'timeout' : connectionFault(error);
+}
+
+/** What `connectionFault` says. */
+export const CONNECTION_FAULTS: ReadonlySet<string> = new Set([
+  'name_not_resolved',
+  'connection_refused',
+  'unreachable',
+  'certificate',
+  'tls',
+  'connection',
+]);
+
+const FAULTS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'name_not_resolved',
+  ENODATA: 'name_not_resolved',
+  EAI_AGAIN: 'name_not_resolved',
+  ECONNREFUSED: 'connection_refused',
+  EHOSTUNREACH: 'unreachable',
+  ENETUNREACH: 'unreachable',
+  EPROTO: 'tls',
+};
+
+/** OpenSSL's words for a chain or a name that is not trusted, as Node hands them on. */
+const OF_A_CERTIFICATE = /CERT|CRL|UNABLE_TO|SELF_SIGNED|HOSTNAME_MISMATCH|INVALID_CA/;
+
+/**
+ * Why there was no connection, or none any more: `connection` stands for all that breaks one, such as
+ * a reset. Node's own codes are too many and change; these do not.
+ */
+export function connectionFault(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const fault = FAULTS[code];
+  if (fault !== undefined) return fault;
+  if (OF_A_CERTIFICATE.test(code)) return 'certificate';
+  return /^ERR_(SSL|TLS)_/.test(code) ? 'tls' : 'connection';
 }

@@ -126,7 +126,7 @@ describe('the delivery loop', () => {
     store.add({}, {}, {});
     startLoop({ schedule: createRetrySchedule({ steps: Array(200).fill(20) }) });
     await expect
-      .poll(() => lines.filter(({ error }) => error === 'connection').length)
+      .poll(() => lines.filter(({ error }) => error === 'connection_refused').length)
       .toBeGreaterThanOrEqual(3);
     await backend.start();
     await settled();

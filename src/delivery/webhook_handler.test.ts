@@ -158,9 +158,23 @@ describe('an attempt', () => {
     expect((await attempt()).attempt.error).toBe('connection');
     await backend.stop();
     expect(await attempt()).toMatchObject({
-      attempt: { status: null, error: 'connection' },
+      attempt: { status: null, error: 'connection_refused' },
       verdict: { kind: 'retry' },
     });
+  });
+
+  // A wrong name, a stopped backend and an expired certificate all read `connection`.
+  it('tells why there is no connection', async () => {
+    const to = (url: string) => {
+      settings = { url, perEvent: false, secret: SECRET };
+    };
+    to('https://backend.invalid/');
+    const unknown = Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
+    const resolve = () => Promise.reject(unknown);
+    expect((await attempt({ resolve })).attempt.error).toBe('name_not_resolved');
+    // It speaks plain HTTP.
+    to(backend.url.replace('http:', 'https:'));
+    expect((await attempt()).attempt.error).toBe('tls');
   });
 
   it('never dials a metadata address', async () => {

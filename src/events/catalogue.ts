@@ -159,7 +159,7 @@ export const EVENTS = {
       contact_id: madeContactId,
       error: z
         .string()
-        .describe('A stable code: `timeout`, `connection`, `status`, `no_contact` …'),
+        .describe('A stable code: `timeout`, `connection_refused`, `status`, `no_contact` …'),
       status: z.number().int().optional().describe("The CRM's HTTP status, where one came."),
     }),
     derived: [],

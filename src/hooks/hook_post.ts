@@ -30,7 +30,7 @@ export interface HookRequest {
 
 export type HookAnswer =
   | { ok: true; text: string; cut: boolean }
-  /** `code` is `timeout`, `connection`, `status`, `redirect`, `address_refused`, `plain_http_refused`, … */
+  /** `code` is `timeout`, `status`, `redirect`, `address_refused`, one of `CONNECTION_FAULTS`, … */
   | { ok: false; code: string; status: number | null };
 
 /**

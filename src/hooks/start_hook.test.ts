@@ -121,7 +121,11 @@ describe('a start hook', () => {
   it('that is not there gives no agent', async () => {
     const gone = await backendServer(() => undefined);
     await gone[Symbol.asyncDispose]();
-    expect(await ask(gone.url)).toMatchObject({ ok: false, code: 'connection', status: null });
+    expect(await ask(gone.url)).toMatchObject({
+      ok: false,
+      code: 'connection_refused',
+      status: null,
+    });
   });
 
   it('of another origin is not reached in the operator’s network, nor signed', async () => {

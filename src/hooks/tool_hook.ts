@@ -1,3 +1,4 @@
+import { CONNECTION_FAULTS } from '../delivery/attempt_error.ts';
 import type { ReachAgents } from '../delivery/reach_agents.ts';
 import { type HookTarget, postHook } from './hook_post.ts';
 import { type JsonObject, parseJson } from './json.ts';
@@ -76,7 +77,8 @@ export async function callToolHook(
       signal,
     });
   let answer = await attempt();
-  if (!answer.ok && answer.code === 'connection' && performance.now() + retryAfterMs < deadline) {
+  const unconnected = !answer.ok && CONNECTION_FAULTS.has(answer.code);
+  if (unconnected && performance.now() + retryAfterMs < deadline) {
     await new Promise((resolve) => setTimeout(resolve, retryAfterMs));
     signal.throwIfAborted();
     answer = await attempt();

@@ -20,7 +20,7 @@ export interface AttemptRecord {
   durationMs: number;
   /** HTTP status, `null` where no answer came. */
   status: number | null;
-  /** A stable code where it failed: `timeout`, `connection`, `status`, `redirect`, … */
+  /** A stable code where it failed: `timeout`, `connection_refused`, `status`, `redirect`, … */
   error: string | null;
   /** At most 4 KB. */
   response: string | null;
