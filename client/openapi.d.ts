@@ -187,7 +187,7 @@ export interface paths {
         };
         /**
          * List endpoints, newest first
-         * @description The endpoint of WEBHOOK_URL is not among them.
+         * @description The endpoint of WEBHOOK_URL (`whe_default`) is not among them: it is changed by its settings. Its deliveries are listed, and can be replayed.
          *
          *     Scope: `webhooks`.
          */
@@ -271,7 +271,7 @@ export interface paths {
         put?: never;
         /**
          * Send a test event
-         * @description A `webhook.test` that only this endpoint gets, signed and retried like any other. How it went: `GET /v1/deliveries/{deliveryId}`.
+         * @description A `webhook.test` that only this endpoint gets, signed and retried like any other. How it went: `GET /v1/deliveries/{deliveryId}`. 409 where the endpoint is paused or disabled.
          *
          *     Scope: `webhooks`.
          */
@@ -293,7 +293,7 @@ export interface paths {
         put?: never;
         /**
          * Send events again
-         * @description New deliveries of what this endpoint was sent before, or could not be sent: the same events with the same ids. At most 10,000 at a time; asked again, it goes on, and nothing that is still on its way is sent twice.
+         * @description New deliveries of what this endpoint (`whe_default` too) was sent before, or could not be sent: the same events with the same ids. At most 10,000 at a time; asked again, it goes on, and nothing that is still on its way is sent twice.
          *
          *     Scope: `webhooks`.
          */
@@ -660,7 +660,7 @@ export interface components {
                  * @description Stable; what programs decide by.
                  * @enum {string}
                  */
-                code: "invalid_request" | "unauthorized" | "insufficient_balance" | "forbidden" | "public_api_disabled" | "not_found" | "method_not_allowed" | "call_not_ended" | "idempotency_conflict" | "redacted" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid_number" | "suppressed" | "consent_required" | "cap_reached" | "outside_calling_hours" | "rate_limited" | "internal_error" | "unavailable";
+                code: "invalid_request" | "unauthorized" | "insufficient_balance" | "forbidden" | "public_api_disabled" | "not_found" | "method_not_allowed" | "call_not_ended" | "webhook_not_active" | "idempotency_conflict" | "redacted" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid_number" | "suppressed" | "consent_required" | "cap_reached" | "outside_calling_hours" | "rate_limited" | "internal_error" | "unavailable";
                 /** @description For people; may change. */
                 message: string;
                 /** @description What programs may want to know of it, by code. */
@@ -674,6 +674,8 @@ export interface components {
                     reason?: string;
                     /** @description Of `outside_calling_hours`: when this number may be called; `null` where it never may. */
                     nextAllowedAt?: string | null;
+                    /** @description Of `webhook_not_active`: `paused` or `disabled`. */
+                    status?: string;
                     /** @description Of `cap_reached`: whose calls are counted. */
                     rule?: string;
                     /** @description Of `cap_reached`: how many there may be in 24 hours. */
@@ -878,7 +880,7 @@ export interface components {
             waitsFor: ("endpoint_paused" | "endpoint_disabled" | "earlier_event") | null;
             /** @description The HTTP status of the last attempt. */
             lastStatus: number | null;
-            /** @description A stable code for its failure. */
+            /** @description A stable code for its failure; docs/webhooks.md has them. */
             lastError: string | null;
             /** @description The last delivery of the same event that a replay or a retry has made of it. */
             replay: {
@@ -1826,7 +1828,7 @@ export interface operations {
                             waitsFor: ("endpoint_paused" | "endpoint_disabled" | "earlier_event") | null;
                             /** @description The HTTP status of the last attempt. */
                             lastStatus: number | null;
-                            /** @description A stable code for its failure. */
+                            /** @description A stable code for its failure; docs/webhooks.md has them. */
                             lastError: string | null;
                             /** @description The last delivery of the same event that a replay or a retry has made of it. */
                             replay: {
@@ -1908,7 +1910,7 @@ export interface operations {
                             waitsFor: ("endpoint_paused" | "endpoint_disabled" | "earlier_event") | null;
                             /** @description The HTTP status of the last attempt. */
                             lastStatus: number | null;
-                            /** @description A stable code for its failure. */
+                            /** @description A stable code for its failure; docs/webhooks.md has them. */
                             lastError: string | null;
                             /** @description The last delivery of the same event that a replay or a retry has made of it. */
                             replay: {
@@ -1968,7 +1970,7 @@ export interface operations {
                             waitsFor: ("endpoint_paused" | "endpoint_disabled" | "earlier_event") | null;
                             /** @description The HTTP status of the last attempt. */
                             lastStatus: number | null;
-                            /** @description A stable code for its failure. */
+                            /** @description A stable code for its failure; docs/webhooks.md has them. */
                             lastError: string | null;
                             /** @description The last delivery of the same event that a replay or a retry has made of it. */
                             replay: {

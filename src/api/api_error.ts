@@ -20,6 +20,10 @@ export const API_ERRORS = {
     status: 409,
     when: 'Only the content of a call that has ended is deleted: end it first.',
   },
+  webhook_not_active: {
+    status: 409,
+    when: 'Nothing is sent to an endpoint that is paused or disabled: set it active first.',
+  },
   idempotency_conflict: {
     status: 409,
     when: 'The idempotency key has made a call of another body.',

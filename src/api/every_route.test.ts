@@ -30,7 +30,7 @@ function routesOf({ app }: TestApi): Route[] {
 
 const ALIAS = '/api/v1/public';
 /** For browsers and generators of clients; they describe the API and hold nothing of it. */
-const UNDESCRIBED = ['/docs', '/openapi.json'];
+const UNDESCRIBED = ['/', '/docs', '/docs/', '/openapi.json'];
 
 /** As the router has them, ids and all: it prints them as a tree. */
 function pathsOf({ app }: TestApi): string[] {

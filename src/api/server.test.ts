@@ -92,7 +92,7 @@ describe('answers', () => {
     expect(await id('x'.repeat(200))).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it.each(['/', '/v1', '/v1/nothing', '/v2/calls', `/v1/calls/${'x'.repeat(150)}`])(
+  it.each(['/v1', '/v1/nothing', '/v2/calls', `/v1/calls/${'x'.repeat(150)}`])(
     '%s is not there',
     async (url) => {
       const api = await testApi();
@@ -239,6 +239,18 @@ describe('documentation', () => {
     expect(headers['content-security-policy']).toContain("default-src 'none'");
     expect(body).toContain('<code>/v1/webhooks/{id}/rotate-secret</code>');
     expect(body).not.toMatch(/<script|src=/);
+  });
+
+  it('is found from the root, and with a slash behind it', async () => {
+    const api = await testApi();
+    const root = await api.request('GET', '/', { key: null });
+    expect(root).toMatchObject({
+      status: 200,
+      body: { name: 'callwire', version: expect.stringMatching(/^\d+\.\d+\.\d+/), docs: '/docs' },
+    });
+    expect((await api.request('GET', root.body.openapi, { key: null })).status).toBe(200);
+    const { status, headers } = await api.request('GET', '/docs/', { key: null });
+    expect({ status, location: headers.location }).toEqual({ status: 308, location: '../docs' });
   });
 
   it('gives OpenAPI 3.1 with the public URL', async () => {

@@ -30,6 +30,7 @@ const Details = z
     nextAllowedAt: Time.nullish().describe(
       'Of `outside_calling_hours`: when this number may be called; `null` where it never may.',
     ),
+    status: z.string().optional().describe('Of `webhook_not_active`: `paused` or `disabled`.'),
     rule: z.string().optional().describe('Of `cap_reached`: whose calls are counted.'),
     limit: z.number().optional().describe('Of `cap_reached`: how many there may be in 24 hours.'),
     scope: z.string().optional().describe('Of `forbidden`: the scope that is needed.'),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EVENTS } from '../../events/catalogue.ts';
 import { newId } from '../../ids.ts';
+import { DEFAULT_ENDPOINT_ID } from '../../store/default_endpoint.ts';
 import type { TriggerRecord } from '../../store/endpoint_store.ts';
 import type { ApiApp } from '../api_app.ts';
 import { ApiError, notFound } from '../api_error.ts';
@@ -85,7 +86,12 @@ export function automationTriggerRoutes(app: ApiApp, { store }: ApiOptions): voi
         createdAt: now,
       };
       if ((await store.createTrigger(trigger)) === 'no_endpoint') {
-        throw new ApiError('not_found', 'webhookEndpointId: there is no such webhook.');
+        throw new ApiError(
+          'not_found',
+          body.webhookEndpointId === DEFAULT_ENDPOINT_ID
+            ? 'webhookEndpointId: whe_default needs no trigger, it gets everything but transcripts. For those make a webhook.'
+            : 'webhookEndpointId: there is no such webhook.',
+        );
       }
       return reply.code(201).send({ trigger: shown(trigger) });
     },

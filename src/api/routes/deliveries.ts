@@ -37,7 +37,10 @@ const Delivery = z
         'What has to happen before it is tried: its endpoint is set active (PATCH /v1/webhooks/{id}), or the event before it is settled.',
       ),
     lastStatus: z.number().nullable().describe('The HTTP status of the last attempt.'),
-    lastError: z.string().nullable().describe('A stable code for its failure.'),
+    lastError: z
+      .string()
+      .nullable()
+      .describe('A stable code for its failure; docs/webhooks.md has them.'),
     replay: z
       .object({ id: z.string(), state: z.enum(STATES) })
       .nullable()

@@ -119,6 +119,60 @@ describe('an endpoint', () => {
     });
   });
 
+  // The test of a paused endpoint was answered as if it were sent, and its sender waited in vain.
+  it('is not tested while it rests, which is said with the remedy', async () => {
+    const api = await testApi();
+    const { webhook } = await makeWebhook(api);
+    const test = () => api.request('POST', `/v1/webhooks/${webhook.id}/test`);
+    for (const status of ['paused', 'disabled'] as const) {
+      await api.store.updateEndpoint(webhook.id, { status });
+      expect(await test()).toMatchObject({
+        status: 409,
+        body: {
+          error: {
+            code: 'webhook_not_active',
+            message: expect.stringContaining('"status": "active"'),
+            details: { status },
+          },
+        },
+      });
+    }
+    expect((await api.request('GET', '/v1/deliveries')).body.deliveries).toEqual([]);
+    await api.store.updateEndpoint(webhook.id, { status: 'active' });
+    expect(await test()).toMatchObject({ status: 202 });
+  });
+
+  it('of the environment is told where it is configured, and can be replayed', async () => {
+    const api = await testApi();
+    for (const [method, path, body] of [
+      ['GET', '', undefined],
+      ['PATCH', '', { status: 'paused' }],
+      ['DELETE', '', undefined],
+      ['POST', '/test', undefined],
+      ['POST', '/rotate-secret', undefined],
+    ] as const) {
+      const answer = await api.request(method, `/v1/webhooks/whe_default${path}`, { body });
+      expect({ method, path, ...answer }).toMatchObject({
+        status: 404,
+        body: { error: { code: 'not_found', message: expect.stringContaining('WEBHOOK_URL') } },
+      });
+    }
+    await endedCall(api.store);
+    for (const job of await api.store.claimJobs({ limit: 50, perTarget: 50, leaseMs: 60_000 })) {
+      const attempt = { at: Date.now(), durationMs: 1, status: 500, error: 'status', response: '' };
+      const next = { state: 'exhausted' } as const;
+      await api.store.settleJobs([{ jobId: job.id, claimId: job.claimId, attempt, next }]);
+    }
+    const { status, body } = await api.request('POST', '/v1/webhooks/whe_default/replay', {
+      body: { onlyFailed: true },
+    });
+    expect(status).toBe(202);
+    const query = 'endpointId=whe_default&state=waiting';
+    const { deliveries } = (await api.request('GET', `/v1/deliveries?${query}`)).body;
+    expect(deliveries.map(({ id }: { id: string }) => id).sort()).toEqual(body.deliveryIds.sort());
+    expect(deliveries).not.toEqual([]);
+  });
+
   it('is deleted with its triggers', async () => {
     const api = await testApi();
     const { webhook } = await makeWebhook(api);

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { isCallwireError } from '../../errors.ts';
 import { newId } from '../../ids.ts';
+import { DEFAULT_ENDPOINT_ID } from '../../store/default_endpoint.ts';
 import type { EndpointRecord } from '../../store/endpoint_store.ts';
 import type { ApiApp } from '../api_app.ts';
-import { invalidField, notFound } from '../api_error.ts';
+import { ApiError, invalidField, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
 import { NextCursor, PageQuery, readPage } from '../page.ts';
 import { refusingRedacted } from '../redacted_replay.ts';
@@ -124,7 +125,8 @@ export function webhookRoutes(app: ApiApp, { store, secrets, checkUrl }: ApiOpti
       schema: {
         operationId: 'listWebhooks',
         summary: 'List endpoints, newest first',
-        description: 'The endpoint of WEBHOOK_URL is not among them.',
+        description:
+          'The endpoint of WEBHOOK_URL (`whe_default`) is not among them: it is changed by its settings. Its deliveries are listed, and can be replayed.',
         tags,
         querystring: PageQuery,
         response: {
@@ -151,7 +153,9 @@ export function webhookRoutes(app: ApiApp, { store, secrets, checkUrl }: ApiOpti
         response: { 200: WebhookAnswer, default: ErrorAnswer },
       },
     },
-    async ({ params }) => ({ webhook: shown(found(await store.getEndpoint(params.id))) }),
+    async ({ params }) => ({
+      webhook: shown(found(await store.getEndpoint(params.id), params.id)),
+    }),
   );
 
   app.patch(
@@ -172,7 +176,8 @@ export function webhookRoutes(app: ApiApp, { store, secrets, checkUrl }: ApiOpti
     async ({ params, body }) => {
       if (body.url !== undefined) checkAddress(body.url, checkUrl);
       const patch = withoutUndefined(body);
-      return { webhook: shown(found(await store.updateEndpoint(params.id, patch))) };
+      const endpoint = found(await store.updateEndpoint(params.id, patch), params.id);
+      return { webhook: shown(endpoint) };
     },
   );
 
@@ -190,7 +195,7 @@ export function webhookRoutes(app: ApiApp, { store, secrets, checkUrl }: ApiOpti
       },
     },
     async ({ params }, reply) => {
-      if (!(await store.deleteEndpoint(params.id))) throw notFound('webhook');
+      if (!(await store.deleteEndpoint(params.id))) throw noWebhook(params.id);
       return reply.code(204).send(null);
     },
   );
@@ -215,7 +220,7 @@ export function webhookRoutes(app: ApiApp, { store, secrets, checkUrl }: ApiOpti
         secret: secrets.seal(signingSecret),
         previousUntil: Date.now() + OVERLAP_MS,
       });
-      return { webhook: shown(found(endpoint)), signingSecret };
+      return { webhook: shown(found(endpoint, params.id)), signingSecret };
     },
   );
 
@@ -227,15 +232,17 @@ export function webhookRoutes(app: ApiApp, { store, secrets, checkUrl }: ApiOpti
         operationId: 'testWebhook',
         summary: 'Send a test event',
         description:
-          'A `webhook.test` that only this endpoint gets, signed and retried like any other. How it went: `GET /v1/deliveries/{deliveryId}`.',
+          'A `webhook.test` that only this endpoint gets, signed and retried like any other. How it went: `GET /v1/deliveries/{deliveryId}`. 409 where the endpoint is paused or disabled.',
         tags,
         params: IdParams,
         response: { 202: z.object({ deliveryId: z.string() }), default: ErrorAnswer },
       },
     },
     async ({ params }, reply) => {
+      const { status } = found(await store.getEndpoint(params.id), params.id);
+      if (status !== 'active') throw notActive(status);
       const deliveryId = await store.testEndpoint(params.id);
-      if (deliveryId === null) throw notFound('webhook');
+      if (deliveryId === null) throw noWebhook(params.id);
       return reply.code(202).send({ deliveryId });
     },
   );
@@ -248,7 +255,7 @@ export function webhookRoutes(app: ApiApp, { store, secrets, checkUrl }: ApiOpti
         operationId: 'replayWebhook',
         summary: 'Send events again',
         description:
-          'New deliveries of what this endpoint was sent before, or could not be sent: the same events with the same ids. At most 10,000 at a time; asked again, it goes on, and nothing that is still on its way is sent twice.',
+          'New deliveries of what this endpoint (`whe_default` too) was sent before, or could not be sent: the same events with the same ids. At most 10,000 at a time; asked again, it goes on, and nothing that is still on its way is sent twice.',
         tags,
         params: IdParams,
         body: z
@@ -262,7 +269,7 @@ export function webhookRoutes(app: ApiApp, { store, secrets, checkUrl }: ApiOpti
       },
     },
     async ({ params, body }, reply) => {
-      found(await store.getEndpoint(params.id));
+      if (params.id !== DEFAULT_ENDPOINT_ID) found(await store.getEndpoint(params.id), params.id);
       const deliveryIds = await refusingRedacted(
         store.replayDeliveries({
           endpointId: params.id,
@@ -276,9 +283,26 @@ export function webhookRoutes(app: ApiApp, { store, secrets, checkUrl }: ApiOpti
   );
 }
 
-function found(endpoint: EndpointRecord | null): EndpointRecord {
-  if (!endpoint) throw notFound('webhook');
+function found(endpoint: EndpointRecord | null, id: string): EndpointRecord {
+  if (!endpoint) throw noWebhook(id);
   return endpoint;
+}
+
+/** The default endpoint's id stands in deliveries, with a path too, so people look for it here. */
+function noWebhook(id: string): ApiError {
+  if (id.split(':', 1)[0] !== DEFAULT_ENDPOINT_ID) return notFound('webhook');
+  return new ApiError(
+    'not_found',
+    'whe_default is not made by the API: it is what WEBHOOK_URL and WEBHOOK_SECRET say (without them the http CRM’s), and changes with these settings. What was sent to it: GET /v1/deliveries?endpointId=whe_default.',
+  );
+}
+
+function notActive(status: 'paused' | 'disabled'): ApiError {
+  return new ApiError(
+    'webhook_not_active',
+    `This endpoint is ${status}: a test would wait. Set it active first: PATCH /v1/webhooks/{id} {"status": "active"}.`,
+    { details: { status } },
+  );
 }
 
 function checkAddress(address: string, checkUrl: (url: URL) => void): void {
