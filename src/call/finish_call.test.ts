@@ -12,8 +12,12 @@ vi.mock('./spoken_notice.ts', () => ({
   },
 }));
 
+// A session that does not close leaves a timer that ends the process: on a slow machine, the tests.
+const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
+
 afterEach(() => {
   vi.useRealTimers();
+  exit.mockClear();
   played.notices = 0;
 });
 
@@ -133,7 +137,6 @@ describe('the end of a call', () => {
   // agents-js waited 60 s for it, and the slot of a call that lasted a second was taken that long.
   it('does not wait for a session that never closes, nor does the process', async () => {
     vi.useFakeTimers();
-    const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
     const fake = fakeLiveCall();
     fake.call.session = {
       close: () => new Promise(() => undefined),
@@ -146,7 +149,6 @@ describe('the end of a call', () => {
     expect(exit).not.toHaveBeenCalled();
     vi.advanceTimersByTime(1_000);
     expect(exit).toHaveBeenCalledExactlyOnceWith(0);
-    exit.mockRestore();
   });
 
   it('makes the process leave although the end cannot be written', async () => {
