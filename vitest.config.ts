@@ -1,10 +1,8 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { testEnvironment } from './test/environment.ts';
 import { SlowFirst } from './test/slow_first.ts';
 
-/** Of the processes that tests start: without it each compiles everything anew, a quarter of its time. */
-const NODE_COMPILE_CACHE = join(homedir(), '.cache', 'callwire', 'compile');
+const env = testEnvironment();
 
 export default defineConfig({
   test: {
@@ -17,7 +15,9 @@ export default defineConfig({
           testTimeout: 20_000,
           // vitest leaves one core free, which is half of two.
           maxWorkers: '100%',
-          env: { LOG_LEVEL: 'silent', NODE_COMPILE_CACHE },
+          // To load agents-js, zod and the rest anew for each of more than 200 files took most of the time.
+          isolate: false,
+          env: { ...env, LOG_LEVEL: 'silent' },
         },
       },
       {
@@ -32,7 +32,7 @@ export default defineConfig({
           // such a call is made anew once. What is broken fails twice.
           retry: 1,
           globalSetup: ['test/shared_stack.ts'],
-          env: { NODE_COMPILE_CACHE },
+          env,
           testTimeout: 120_000,
           hookTimeout: 600_000,
         },
@@ -42,7 +42,7 @@ export default defineConfig({
           // Behind the others: what a bench loads the machine with costs calls beside it their audio.
           name: 'bench',
           include: ['test/bench.test.ts'],
-          env: { NODE_COMPILE_CACHE },
+          env: { NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE },
         },
       },
       {

@@ -71,13 +71,15 @@ turns:
     then: "It says {{ result.lookup_crm.status }}."
 on_instructed: "{% if instructed contains 'Grace Hopper' %}You are Grace.{% endif %}"
 `);
-    installation.backend.behave('lookup', { mode: 'slow', ms: 6_000 });
+    const late = Promise.withResolvers<void>();
+    installation.backend.behave('lookup', { mode: 'held', until: late.promise });
     const caller = await Caller.dial(installation, { from: GRACE, to: IMPATIENT });
     await caller.answered();
     const session = await caller.session;
     expect(session.config.instructions).toBe('The caller is unknown.');
     await caller.asks();
     expect(JSON.parse(session.toolResults[0]?.output ?? '')).toEqual({ status: 'looking_up' });
+    late.resolve();
     await caller.model(({ config }) => config.instructions === 'The caller is Grace Hopper.');
     await caller.hearsEnd();
     const { instructions } = session.responses.at(-1) ?? {};

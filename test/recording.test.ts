@@ -24,9 +24,16 @@ const SCENARIO = `turns:
 `;
 
 interface Heard {
-  /** Milliseconds from the beginning of the recording at which a tone of at least 60 ms began. */
+  /**
+   * Milliseconds from the beginning of the recording at which a tone of at least 60 ms began. One with
+   * a hole, which a busy machine leaves in what is said, has begun once.
+   */
   begins(hz: number): number[];
 }
+
+const WINDOW_MS = 20;
+/** Behind as much silence the same tone is another one. */
+const HOLE_WINDOWS = 300 / WINDOW_MS;
 
 /** The two sides of a recording: left is the caller, right the agent. */
 async function fetchRecording(url: string): Promise<{ left: Heard; right: Heard; ms: number }> {
@@ -42,13 +49,13 @@ async function fetchRecording(url: string): Promise<{ left: Heard; right: Heard;
     const samples = Int16Array.from({ length: Math.floor((wav.length - 44) / 8) }, (_, i) =>
       wav.readInt16LE(44 + i * 8 + offset),
     );
-    const windows = tones(samples, [START_HZ, END_HZ, CALLER_HZ], { windowMs: 20 });
+    const windows = tones(samples, [START_HZ, END_HZ, CALLER_HZ], { windowMs: WINDOW_MS });
     return {
       begins: (hz) => {
         const there = windows.map(({ present }) => present.includes(hz));
-        return windows
-          .filter((_, i) => there[i] && !there[i - 1] && there[i + 1] && there[i + 2])
-          .map(({ atMs }) => atMs);
+        const lasts = there.map((one, i) => one && there[i + 1] && there[i + 2]);
+        const first = (i: number) => !lasts.slice(Math.max(0, i - HOLE_WINDOWS), i).includes(true);
+        return windows.filter((_, i) => lasts[i] && first(i)).map(({ atMs }) => atMs);
       },
     };
   };

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,9 @@ interface Count {
   failed: number;
 }
 
-const CHECKS: readonly (readonly [string, readonly string[]])[] = [
+type Check = readonly [name: string, command: readonly string[]];
+
+const CHECKS: readonly Check[] = [
   ['types', ['tsc', '--noEmit']],
   ['style', ['biome', 'check', '.']],
   [
@@ -27,28 +29,50 @@ const CHECKS: readonly (readonly [string, readonly string[]])[] = [
   ['guides', ['node', 'agent/generate_guides.ts', '--check']],
 ];
 
-let running: ReturnType<typeof spawn> | undefined;
+const running = new Set<ChildProcess>();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    running?.kill(signal);
+    for (const child of running) child.kill(signal);
     process.exitCode = 130;
   });
 }
 
-function run(command: readonly string[]): Promise<number> {
+/** Exit code; what it prints goes to `onOutput`, without one to the terminal. */
+function run(command: readonly string[], onOutput?: (text: string) => void): Promise<number> {
   const [program = '', ...args] = command;
   return new Promise((resolve) => {
-    running = spawn(program, args, { stdio: 'inherit' });
-    running.once('error', () => resolve(1));
-    running.once('exit', (code) => resolve(code ?? 1));
+    const child = spawn(program, args, { stdio: onOutput ? 'pipe' : 'inherit' });
+    running.add(child);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => onOutput?.(text));
+    }
+    const ended = (code: number) => {
+      running.delete(child);
+      resolve(code);
+    };
+    child.once('error', () => ended(1));
+    child.once('close', (code) => ended(code ?? 1));
   });
 }
 
-async function check(name: string, command: readonly string[]): Promise<Count> {
-  console.log(`\n── ${name}: ${command.join(' ')}`);
-  const ok = (await run(command)) === 0;
-  if (!ok) console.log(`── ${name}: failed`);
-  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1 };
+async function check([name, command]: Check): Promise<Count> {
+  let printed = '';
+  const code = await run(command, (text) => {
+    printed += text;
+  });
+  console.log(`\n── ${name}: ${command.join(' ')}\n${printed.trimEnd()}`);
+  if (code !== 0) console.log(`── ${name}: failed`);
+  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
+}
+
+/** Two beside each other: the first takes as long as all others together. */
+async function checks(left: Check[]): Promise<Count[]> {
+  const done: Count[] = [];
+  const lane = async () => {
+    for (let one = left.shift(); one; one = left.shift()) done.push(await check(one));
+  };
+  await Promise.all([lane(), lane()]);
+  return done;
 }
 
 async function vitest(project: string, folder: string): Promise<Count> {
@@ -68,7 +92,7 @@ async function vitest(project: string, folder: string): Promise<Count> {
 
 const folder = await mkdtemp(join(tmpdir(), 'callwire-test-'));
 const counts: Count[] = [];
-for (const [name, command] of CHECKS) counts.push(await check(name, command));
+counts.push(...(await checks([...CHECKS])));
 for (const project of ['unit', 'system', 'bench']) counts.push(await vitest(project, folder));
 await rm(folder, { recursive: true, force: true });
 

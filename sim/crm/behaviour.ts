@@ -5,10 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export type RouteGroup = 'lookup' | 'writes' | 'webhooks';
 
 /**
- * How a group answers. What is processed: `ok`, `slow`, `garbage`, `huge` and `swallow` do what was
+ * How a group answers. What is processed: `ok`, `slow`, `held`, `garbage`, `huge` and `swallow` do what was
  * asked and only the answer is strange; the others do nothing.
  *
  * - `slow`: after `ms`
+ * - `held`: once `until` is settled
  * - `status`: that status, with `headers` (`Retry-After`)
  * - `garbage`: 200 with something that is no JSON
  * - `huge`: 200 with 10 MB
@@ -21,6 +22,7 @@ export type RouteGroup = 'lookup' | 'writes' | 'webhooks';
 export type Behaviour = (
   | { mode: 'ok' }
   | { mode: 'slow'; ms: number }
+  | { mode: 'held'; until: Promise<unknown> }
   | { mode: 'status'; status: number; headers?: Record<string, string> }
   | { mode: 'garbage' }
   | { mode: 'huge' }
@@ -54,6 +56,12 @@ export async function answerAs(
       return sendJson(response, process());
     case 'slow': {
       await sleep(behaviour.ms, undefined, { signal: stopped }).catch(() => {});
+      if (stopped.aborted || response.destroyed) return;
+      return sendJson(response, process());
+    }
+    case 'held': {
+      const gone = new Promise((resolve) => stopped.addEventListener('abort', resolve));
+      await Promise.race([behaviour.until, gone]);
       if (stopped.aborted || response.destroyed) return;
       return sendJson(response, process());
     }

@@ -167,6 +167,16 @@ describe('misbehaviour', () => {
     await expect(search()).rejects.toThrow('fetch failed');
   });
 
+  it('answers what it holds when it is let go', async () => {
+    const held = Promise.withResolvers<void>();
+    backend.behave('lookup', { mode: 'held', until: held.promise });
+    const found = search();
+    await expect.poll(() => backend.requests).toHaveLength(1);
+    expect(backend.requests).toMatchObject([{ status: null }]);
+    held.resolve();
+    expect(JSON.parse((await found).text)).toEqual({ results: [ADA] });
+  });
+
   it('never answers a hanging request, also when it goes away', async () => {
     backend.behave('lookup', { mode: 'hang' });
     const hanging = search();

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseScenario } from './scenario.ts';
-import { serve } from './test_server.ts';
+import { closeClients, serve } from './test_server.ts';
+
+closeClients();
 
 const SCHEMA = {
   type: 'object',

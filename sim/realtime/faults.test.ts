@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { TestClient } from './test_client.ts';
 import {
   ask,
+  closeClients,
   connect,
   createItem,
   errorOf,
@@ -11,6 +12,8 @@ import {
   soon,
   typed,
 } from './test_server.ts';
+
+closeClients();
 
 describe('with a fault,', () => {
   it('connections are refused, and taken again on the same port afterwards', async () => {

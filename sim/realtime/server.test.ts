@@ -3,6 +3,7 @@ import { encodePcm } from './pcm.ts';
 import { TestClient } from './test_client.ts';
 import {
   ask,
+  closeClients,
   connect,
   createItem,
   errorOf,
@@ -14,6 +15,8 @@ import {
   VAD,
 } from './test_server.ts';
 import { speechMs, toneSpeech } from './voice.ts';
+
+closeClients();
 
 const withoutRepeats = (types: string[]) => types.filter((type, i) => type !== types[i - 1]);
 

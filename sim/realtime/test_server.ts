@@ -6,9 +6,12 @@ import { TestClient } from './test_client.ts';
 export const soon = () => AbortSignal.timeout(10_000);
 
 export const open: TestClient[] = [];
-afterEach(() => {
-  for (const client of open.splice(0)) client.close();
-});
+/** Behind each test: said by each file, for a module is loaded once for several. */
+export function closeClients(): void {
+  afterEach(() => {
+    for (const client of open.splice(0)) client.close();
+  });
+}
 
 /** Stopped behind the test, once what the test connected later is closed. */
 export async function serve(scenario = '', options: Partial<RealtimeServerOptions> = {}) {

@@ -1,25 +1,10 @@
 import type { voice } from '@livekit/agents';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { finishCall } from './finish_call.ts';
 import type { CallModel } from './realtime_model.ts';
 import { CALLER, type FakeLiveCall, fakeLiveCall } from './testing/fake_live_call.ts';
 
-const played = vi.hoisted(() => ({ notices: 0 }));
-vi.mock('./spoken_notice.ts', () => ({
-  playTechnicalDifficulties: () => {
-    played.notices++;
-    return Promise.resolve();
-  },
-}));
-
-// A session that does not close leaves a timer that ends the process: on a slow machine, the tests.
-const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
-
-afterEach(() => {
-  vi.useRealTimers();
-  exit.mockClear();
-  played.notices = 0;
-});
+afterEach(() => void vi.useRealTimers());
 
 function unanswered(): FakeLiveCall {
   const fake = fakeLiveCall();
@@ -123,6 +108,8 @@ describe('the end of a call', () => {
   });
 
   it('is written, and the process leaves, although every step before fails', async () => {
+    // With a session that is not closed the process exits a second later, and here it is the tests'.
+    vi.useFakeTimers();
     const fake = fakeLiveCall();
     fake.call.livekit.rooms.deleteRoom = () => Promise.reject(new Error('unreachable'));
     fake.call.session = {
@@ -137,6 +124,7 @@ describe('the end of a call', () => {
   // agents-js waited 60 s for it, and the slot of a call that lasted a second was taken that long.
   it('does not wait for a session that never closes, nor does the process', async () => {
     vi.useFakeTimers();
+    const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
     const fake = fakeLiveCall();
     fake.call.session = {
       close: () => new Promise(() => undefined),
@@ -149,6 +137,7 @@ describe('the end of a call', () => {
     expect(exit).not.toHaveBeenCalled();
     vi.advanceTimersByTime(1_000);
     expect(exit).toHaveBeenCalledExactlyOnceWith(0);
+    exit.mockRestore();
   });
 
   it('makes the process leave although the end cannot be written', async () => {
@@ -171,23 +160,26 @@ describe('a call that somebody else has taken over', () => {
 });
 
 describe('a caller whose model is gone', () => {
+  const playNotice = vi.fn(() => Promise.resolve());
+  beforeEach(() => playNotice.mockClear());
+
   it('hears why the line goes dead, before it does', async () => {
     const fake = fakeLiveCall();
     fake.call.livekit.rooms.deleteRoom = () => {
-      expect(played.notices).toBe(1);
+      expect(playNotice).toHaveBeenCalledOnce();
       return Promise.resolve();
     };
-    await finishCall(fake.call, fake.ledger.client, 'model_unavailable');
+    await finishCall(fake.call, fake.ledger.client, 'model_unavailable', playNotice);
     expect.assertions(1);
   });
 
   it('hears nothing while the phone still rings, or when the phone is gone', async () => {
     const ringing = unanswered();
-    await finishCall(ringing.call, ringing.ledger.client, 'model_unavailable');
+    await finishCall(ringing.call, ringing.ledger.client, 'model_unavailable', playNotice);
     const gone = fakeLiveCall();
     gone.room.leave(CALLER);
-    await finishCall(gone.call, gone.ledger.client, 'model_unavailable');
-    expect(played.notices).toBe(0);
+    await finishCall(gone.call, gone.ledger.client, 'model_unavailable', playNotice);
+    expect(playNotice).not.toHaveBeenCalled();
   });
 });
 

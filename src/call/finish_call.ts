@@ -33,13 +33,14 @@ export async function finishCall(
   call: LiveCall,
   ledger: LedgerClient,
   reason: EndReason,
+  playNotice: typeof playTechnicalDifficulties = playTechnicalDifficulties,
 ): Promise<void> {
   const { job, journal, log, livekit } = call;
   const answered = call.answeredAt !== undefined;
   const owned = !ledger.fenced.aborted && !call.disowned && !(await isRecorded(call, ledger));
   let sessionClosed: boolean;
   if (owned) {
-    if (reason === 'model_unavailable' && answered) await apologise(call);
+    if (reason === 'model_unavailable' && answered) await apologise(call, playNotice);
     if (LAST_WORD_IS_OURS.has(reason)) await lastWordsHeard(call);
     if (reason === 'transferred' || reason === 'forwarded') await transferredLegGone(call);
     const [, closed] = await Promise.all([
@@ -118,17 +119,17 @@ const LAST_WORD_IS_OURS: ReadonlySet<EndReason> = new Set([
 ]);
 
 /** The model is gone, the caller is not: a recording says why the line goes dead. */
-async function apologise(call: LiveCall): Promise<void> {
+async function apologise(
+  call: LiveCall,
+  playNotice: typeof playTechnicalDifficulties,
+): Promise<void> {
   const { job, caller, log } = call;
   if (!caller || !job.room.remoteParticipants.has(caller.identity)) return;
   const limit = AbortSignal.timeout(NOTICE_LIMIT_MS);
   const stop = new AbortController();
   job.room.on(RoomEvent.ParticipantDisconnected, () => stop.abort());
   await quietly(log, 'the notice was not played', () =>
-    within(
-      NOTICE_LIMIT_MS,
-      playTechnicalDifficulties(job.room, AbortSignal.any([limit, stop.signal])),
-    ),
+    within(NOTICE_LIMIT_MS, playNotice(job.room, AbortSignal.any([limit, stop.signal]))),
   );
 }
 

@@ -5,6 +5,7 @@ import {
   DELETED,
   DISPATCHED,
   endedUnheld,
+  freshScene,
   held,
   inLedger,
   ledger,
@@ -16,6 +17,8 @@ import {
   ringing,
   watchdog,
 } from './testing/watchdog_scene.ts';
+
+freshScene();
 
 describe('a caller whom a worker has taken', () => {
   it('is left alone, by the job, whoever has joined', async () => {

@@ -9,6 +9,7 @@ import {
   endedUnheld,
   events,
   facts,
+  freshScene,
   held,
   inLedger,
   ledger,
@@ -20,6 +21,8 @@ import {
   ringing,
   watchdog,
 } from './testing/watchdog_scene.ts';
+
+freshScene();
 
 describe('a caller whose agent has left', () => {
   /** The agent of job `j` was there and has gone; LiveKit lists its job as running. */

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import {
   endedUnheld,
+  freshScene,
   held,
   inLedger,
   ledger,
@@ -9,6 +10,8 @@ import {
   ringing,
   watchdog,
 } from './testing/watchdog_scene.ts';
+
+freshScene();
 
 describe('a worker that LiveKit has registered', () => {
   it('looks after those who came before it', async () => {

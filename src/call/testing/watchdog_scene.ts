@@ -8,7 +8,7 @@ import { FakeLedger } from './fake_live_call.ts';
 import { type FakeCallRoom, FakeLiveKit } from './fake_livekit.ts';
 
 /*
- * What the tests of the watchdog look at, anew for each: LiveKit, the ledger, the calls it has.
+ * What the tests of the watchdog look at: LiveKit, the ledger, the calls it has.
  */
 
 export const AGENT_NAME = 'callwire';
@@ -25,16 +25,19 @@ export let endedUnheld: string[];
 export let logged: { level: number; msg: string }[];
 export let admission: Admission;
 
-beforeEach(() => {
-  livekit = new FakeLiveKit();
-  ledger = new FakeLedger();
-  calls = [];
-  facts = [];
-  events = [];
-  held = new Set();
-  endedUnheld = [];
-  logged = [];
-});
+/** All of it anew for each test: said by each file, for a module is loaded once for several. */
+export function freshScene(): void {
+  beforeEach(() => {
+    livekit = new FakeLiveKit();
+    ledger = new FakeLedger();
+    calls = [];
+    facts = [];
+    events = [];
+    held = new Set();
+    endedUnheld = [];
+    logged = [];
+  });
+}
 
 export function watchdog({ webhookUrl = null as string | null } = {}): Watchdog {
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
