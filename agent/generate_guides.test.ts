@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { filledGuide, GUIDES, readGuide } from './generate_guides.ts';
 
-it.each(Object.entries(GUIDES))('%s shows the programs that are tested', (path, parts) => {
+it.each(Object.entries(GUIDES))('%s shows what is in the code', (path, parts) => {
   const page = readGuide(path);
   expect(page, 'run `npm run generate`').toBe(filledGuide(page, parts));
 });

@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { createMetrics } from '../src/api/metrics.ts';
 import { DEFAULT_RETRY_STEPS } from '../src/delivery/retry_schedule.ts';
 import { type ReceiverCheck, receiverChecks } from './receiver_checks.ts';
 
 /*
  * Fills in the parts of the guides that stand elsewhere: the example programs, which the tests run,
- * the retries, what webhooks:check sends. `--check` only says whether the pages are up to date.
+ * the retries, what webhooks:check sends, the metrics. `--check` only says whether the pages are up to date.
  */
 
 const PROJECT = new URL('../', import.meta.url);
@@ -21,6 +22,7 @@ export const GUIDES: Readonly<Record<string, Parts>> = {
     retries: () => DEFAULT_RETRY_STEPS.map(span).join(', '),
     checks: checkTable,
   },
+  'docs/metrics.md': { metrics: metricTable },
   'docs/hooks.md': {
     'backend.mjs': () => program('docs/examples/hooks/node/backend.mjs', 'js'),
     'backend.py': () => program('docs/examples/hooks/python/backend.py', 'python'),
@@ -70,6 +72,16 @@ function checkTable(): string {
     ({ name, sent, expected }) => `| \`${name}\` | ${sent} | ${ANSWERS[expected]} |`,
   );
   return ['| check | sent | right is |', '|---|---|---|', ...rows].join('\n');
+}
+
+function metricTable(): string {
+  // Of the metrics only the words are wanted; nothing is measured.
+  const { described } = createMetrics({
+    store: { deliveryBacklog: () => Promise.resolve({ waiting: 0, oldestAt: null }) },
+    liveCalls: () => 0,
+  });
+  const rows = described.map(({ name, type, help }) => `| \`${name}\` | ${type} | ${help} |`);
+  return ['| metric | type | what it says |', '|---|---|---|', ...rows].join('\n');
 }
 
 const ANSWERS: Readonly<Record<ReceiverCheck['expected'], string>> = {

@@ -3,11 +3,13 @@ import type { JobHandler } from '../delivery/job_handler.ts';
 import type { DeliveryStore } from '../store/store.ts';
 import type { ApiApp } from './api_app.ts';
 
-/** What `/metrics` says (docs/grafana.json draws it), and where the worker reports to. */
+/** What `/metrics` says (docs/metrics.md shows it, docs/grafana.json draws it), and where the worker reports to. */
 export interface Metrics {
   /** In Prometheus' text format. Rejects where a number cannot be asked for. */
   text(): Promise<string>;
   readonly contentType: string;
+  /** Those of Callwire itself, for docs/metrics.md. */
+  readonly described: readonly { name: string; type: string; help: string }[];
   requestAnswered(request: {
     method: string;
     route: string;
@@ -39,14 +41,14 @@ export function createMetrics(sources: {
 
   const requests = new Histogram({
     name: 'callwire_http_request_seconds',
-    help: 'Requests to the HTTP API: how long they took, by route and status.',
+    help: 'Requests to the HTTP API: how long they took, by method, route and status.',
     labelNames: ['method', 'route', 'status'],
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
     registers,
   });
   const attempts = new Counter({
     name: 'callwire_delivery_attempts_total',
-    help: 'Attempts to deliver, by kind (webhook, crm_write, end_hook, recording, completion) and outcome (success, retry, final, hold).',
+    help: 'Attempts to deliver, by kind (webhook, crm_write, end_hook; dial, completion, recording, follow_up) and outcome (success, retry, final, hold).',
     labelNames: ['kind', 'outcome'],
     registers,
   });
@@ -84,6 +86,10 @@ export function createMetrics(sources: {
       return await registry.metrics();
     },
     contentType: registry.contentType,
+    described: registry
+      .getMetricsAsArray()
+      .filter(({ name }) => name.startsWith('callwire_'))
+      .map(({ name, type, help }) => ({ name, type: String(type), help })),
     requestAnswered: ({ method, route, status, seconds }) =>
       requests.observe({ method, route, status }, seconds),
     ingested: ({ platform, outcome }) =>
