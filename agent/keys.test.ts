@@ -39,6 +39,8 @@ it(
     const wrong = await runCommand('keys', ['create', '--scopes', 'everything'], { folder });
     expect(wrong.code).toBe(1);
     expect(wrong.stderr).toContain('calls:write, calls:read, webhooks, ingest, admin');
+    const name = await runCommand('keys', ['create', '--name', 'back\u001b[2Jend'], { folder });
+    expect(name).toMatchObject({ code: 1, stderr: expect.stringContaining('control characters') });
     const help = await runCommand('keys', ['--help'], { folder });
     expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('create [options]') });
   },

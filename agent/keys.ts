@@ -1,6 +1,7 @@
 import './node_version.ts';
 import { Command, InvalidArgumentError } from 'commander';
 import { API_SCOPES, newApiKey } from '../src/api/api_key.ts';
+import { hasControlCharacters } from '../src/config/control_characters.ts';
 import { CallwireError } from '../src/errors.ts';
 import type { ApiScope } from '../src/store/endpoint_store.ts';
 import { NPM_OPTIONS_HINT, printRows, say, withStore } from './admin_command.ts';
@@ -66,8 +67,9 @@ program
   });
 
 function name(text: string): string {
-  if (text.trim() !== '' && text.length <= 200) return text.trim();
-  throw new InvalidArgumentError('Use 1 to 200 characters.');
+  const line = text.trim();
+  if (line !== '' && text.length <= 200 && !hasControlCharacters(line)) return line;
+  throw new InvalidArgumentError('Use 1 to 200 characters, without control characters.');
 }
 
 function scopes(text: string): ApiScope[] {

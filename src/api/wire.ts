@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hasControlCharacters, hasControlCharactersInLines } from '../config/control_characters.ts';
 import { API_ERRORS, type ApiErrorCode } from './api_error.ts';
 
 /* The pieces that the schemas of several routes are made of. */
@@ -14,9 +15,28 @@ export function isoTime(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
 }
 
-/** A text that says something, without blanks around it. */
+/** A line that says something, without blanks around it. */
 export function text(max: number) {
-  return z.string().trim().min(1).max(max);
+  return z.string().trim().min(1).max(max).refine(isLine, CONTROL_CHARACTERS);
+}
+
+const CONTROL_CHARACTERS = { error: 'must not hold control characters' };
+
+/** A line, empty or not. */
+export function line(max: number) {
+  return z.string().max(max).refine(isLine, CONTROL_CHARACTERS);
+}
+
+/** What may have several lines. */
+export function lines(max: number) {
+  return z
+    .string()
+    .max(max)
+    .refine((value) => !hasControlCharactersInLines(value), CONTROL_CHARACTERS);
+}
+
+function isLine(value: string): boolean {
+  return !hasControlCharacters(value);
 }
 
 /** Which of them there are depends on the code. */

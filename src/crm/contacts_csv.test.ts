@@ -116,6 +116,16 @@ describe('importing contacts', () => {
     expect(inGermany.contacts).toMatchObject([{ phone: '+4930901820' }]);
   });
 
+  it('reports a name that is no text', async () => {
+    const text =
+      'name,phone,note\n"A\nda",+15550100001,\nB\0o,+15550100002,\nCy,+15550100003,"a\nb"\n';
+    const imported = await importText(text);
+    expect(imported.bad.map(({ reason }) => reason)).toEqual(
+      Array(2).fill('holds control characters'),
+    );
+    expect(names(imported)).toEqual(['Cy']);
+  });
+
   it('reports a row of another encoding instead of storing a broken name', async () => {
     const latin1 = Buffer.from('name,phone\nZoë,+15550100001\nBo,+15550100002\n', 'latin1');
     const imported = await importText(latin1);

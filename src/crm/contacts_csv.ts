@@ -1,5 +1,6 @@
 import { type CsvError, type InfoRecord, parse } from 'csv-parse';
 import type { CountryCode } from 'libphonenumber-js/min';
+import { hasControlCharacters, hasControlCharactersInLines } from '../config/control_characters.ts';
 import { toE164In } from '../config/phone_number.ts';
 import { CallwireError } from '../errors.ts';
 import type { ContactInput, ContactStore } from '../store/store.ts';
@@ -137,6 +138,14 @@ function judge(
     return { reason: 'is not UTF-8: save the file as "CSV UTF-8"' };
   }
   if (row.phone === '') return { reason: 'has no phone number' };
+  const { fields, name, email, ...others } = row;
+  const lines = [...Object.values(others), ...Object.values(fields)];
+  if (
+    [name, email, ...Object.keys(fields)].some((text) => hasControlCharacters(text ?? '')) ||
+    lines.some((text) => hasControlCharactersInLines(text ?? ''))
+  ) {
+    return { reason: 'holds control characters' };
+  }
   const phone = toE164In(country, row.phone);
   if (phone !== null) return { contact: { ...row, phone } };
   return row.phone.startsWith('+') || country !== undefined

@@ -45,6 +45,35 @@ it('a contact is shown, changed and emptied', async () => {
   expect((await api.request('GET', url)).body).toEqual(without.body);
 });
 
+it('a name or a value that is no text is refused; several lines are text', async () => {
+  const api = await testApi();
+  const post = (body: object) =>
+    api.request('POST', '/v1/contacts', { body: { phone: ADA.phone, ...body } });
+  for (const [field, body] of [
+    ['name', { name: 'Ada\0Lovelace' }],
+    ['name', { name: 'Ada\u001b[2J' }],
+    ['name', { name: 'Ada\nLovelace' }],
+    ['email', { email: 'ada\u007f@example.com' }],
+    ['accountStatus', { accountStatus: 'act\0ive' }],
+    ['fields', { fields: { Note: 'a\0b' } }],
+    ['fields', { fields: { 'No\0te': 'a' } }],
+  ] as const) {
+    const answer = await post(body);
+    expect({ field, ...answer }).toMatchObject({
+      status: 400,
+      body: {
+        error: {
+          code: 'invalid_request',
+          message: expect.stringContaining('must not hold control characters'),
+          details: { issues: [{ field: expect.stringContaining(field) }] },
+        },
+      },
+    });
+  }
+  const lines = { lastInteraction: 'Called.\nAsked twice.', fields: { Note: 'one\r\n\ttwo' } };
+  expect(await post(lines)).toMatchObject({ status: 201, body: { contact: lines } });
+});
+
 it('two contacts never have one number', async () => {
   const api = await testApi();
   await api.request('POST', '/v1/contacts', { body: ADA });

@@ -6,28 +6,26 @@ import type { ApiApp } from '../api_app.ts';
 import { invalidField, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
 import { NextCursor, PageQuery, readPage } from '../page.ts';
-import { ErrorAnswer, IdParams, isoTime, NoContent, Time } from '../wire.ts';
+import { ErrorAnswer, IdParams, isoTime, line, lines, NoContent, Time, text } from '../wire.ts';
 
 const MAX_FIELDS = 100;
 
 const Phone = z.string().max(40).describe('With its country code; stored as E.164.');
-const Text = z
-  .string()
-  .max(1_000)
-  .nullish()
-  .transform((value) => (value === '' ? null : value));
+const emptyIsNull = (value: string | null | undefined) => (value === '' ? null : value);
+const Line = line(1_000).nullish().transform(emptyIsNull);
+const Text = lines(1_000).nullish().transform(emptyIsNull);
 const FieldValue = z
-  .union([z.string().max(4_000), z.number(), z.boolean()])
+  .union([lines(4_000), z.number(), z.boolean()])
   .nullable()
   .transform((value) => (value === null ? '' : String(value)));
 const Details = z.object({
-  name: Text,
-  email: Text,
+  name: Line,
+  email: Line,
   accountStatus: Text,
   lastInteraction: Text,
   preferredLanguage: Text,
   fields: z
-    .record(z.string().min(1).max(100), FieldValue)
+    .record(text(100), FieldValue)
     .refine((fields) => Object.keys(fields).length <= MAX_FIELDS, {
       error: `must not hold more than ${MAX_FIELDS} fields`,
     })

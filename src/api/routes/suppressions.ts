@@ -6,7 +6,7 @@ import type { ApiApp } from '../api_app.ts';
 import { invalidField, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
 import { NextCursor, PageQuery, readPage } from '../page.ts';
-import { ErrorAnswer, IdParams, isoTime, NoContent, Time } from '../wire.ts';
+import { ErrorAnswer, IdParams, isoTime, lines, NoContent, Time } from '../wire.ts';
 
 const Phone = z.string().max(64).describe('With its country code; stored as E.164.');
 
@@ -45,7 +45,7 @@ export function suppressionRoutes(app: ApiApp, { store }: ApiOptions): void {
           .object({
             phone: Phone.nullish(),
             phoneNumber: Phone.nullish().describe('The same as `phone`.'),
-            reason: z.string().trim().max(1_000).nullish().describe('For people.'),
+            reason: lines(1_000).trim().nullish().describe('For people.'),
           })
           .refine(({ phone, phoneNumber }) => Boolean(phone || phoneNumber), {
             path: ['phone'],
