@@ -9,6 +9,7 @@ import {
   roomNow,
 } from '../telephony/room_now.ts';
 import type { RoomRef } from '../telephony/room_ref.ts';
+import type { Departure } from '../telephony/sip_participant.ts';
 import type { Admission } from './admission.ts';
 import { callOfRoom } from './call_of_room.ts';
 import { REQUEST_TERMINATED } from './missed_call.ts';
@@ -47,6 +48,12 @@ export interface RescueOptions {
   endUnheld: (call: CallRecord) => Promise<boolean>;
   log: Logger;
   timing?: Partial<RescueTiming>;
+}
+
+/** A caller who has left, and how. */
+export interface DepartedCaller {
+  phone: PhoneInRoom;
+  departure: Departure;
 }
 
 /** Who is there for a caller. */
@@ -95,7 +102,11 @@ export class CallerRescue {
   }
 
   /** A caller has left: if no job ever had them, nobody else writes of it. */
-  async gaveUp(room: WatchedRoom, phone: PhoneInRoom, signal: AbortSignal): Promise<void> {
+  async callerLeft(
+    room: WatchedRoom,
+    { phone, departure }: DepartedCaller,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { livekit, admission, log } = this.#options;
     if (admission.serves(room) || !(await pause(this.#timing.settleMs, signal))) return;
     if (await this.#callIn(room)) return;
@@ -110,6 +121,10 @@ export class CallerRescue {
     const dispatches = await roomDispatches(livekit.dispatch, room.name).catch(() => null);
     const ours = dispatches && this.#ours(dispatches, phone);
     if (!ours || isTaken(room, ours)) return;
+    if (departure === 'given_up') {
+      await this.#refuse(room, { phone, dispatches: ours });
+      return;
+    }
     const gaveUp = { reason: 'caller_hung_up', sipStatus: REQUEST_TERMINATED } as const;
     if (await admission.refuse(room, { ...gaveUp, caller: phone })) {
       log.info({ room: room.sid }, 'a caller gave up before any worker had taken the call');
@@ -167,7 +182,7 @@ export class CallerRescue {
 
   async #refuse(
     room: WatchedRoom,
-    { phone, dispatches }: Sight & { kind: 'alone' },
+    { phone, dispatches }: { phone: PhoneInRoom; dispatches: readonly RoomDispatch[] },
   ): Promise<boolean> {
     const { admission, log } = this.#options;
     // Jobs of somebody who is alone are jobs of those who are gone.

@@ -215,6 +215,17 @@ describe('a caller who gives up', () => {
     expect(recorded()).toEqual([gaveUp()]);
   });
 
+  /*
+   * A worker was restarted while a phone rang. livekit-sip gave the call up before the new one was
+   * there, and the record said that the caller had.
+   */
+  it('has not done so where livekit-sip gave the call up: nobody took it', async () => {
+    const room = ringing();
+    watchdog().take(livekit.left(room, 'sip_1', 'given_up'));
+    await vi.waitFor(() => expect(livekit.asked).toEqual([DELETED]));
+    expect(recorded()).toEqual([missed('no_capacity')]);
+  });
+
   it('while the call is dispatched again is one, too', async () => {
     const room = ringing();
     const dog = watchdog();

@@ -1,7 +1,12 @@
 import type { RoomNotice } from '../telephony/livekit_webhook.ts';
-import type { PhoneInRoom } from '../telephony/room_now.ts';
 import { type RoomRef, roomRef } from '../telephony/room_ref.ts';
-import { CallerRescue, pause, type RescueOptions, type WatchedRoom } from './caller_rescue.ts';
+import {
+  CallerRescue,
+  type DepartedCaller,
+  pause,
+  type RescueOptions,
+  type WatchedRoom,
+} from './caller_rescue.ts';
 import { RecentIds } from './recent_ids.ts';
 
 /** How long a worker has to take a caller before nobody counts as having done so. */
@@ -96,7 +101,7 @@ export class Watchdog {
     // Whoever is removed, or was in a room that was deleted, was in good hands.
     if (!LEAVING.has(event) || participant.departure === 'removed') return;
     if (participant.kind === 'agent') this.#look(room, { gone: participant.identity });
-    if (isCaller) this.#callerLeft(room, participant.phone);
+    if (isCaller) this.#callerLeft(room, participant);
   }
 
   /**
@@ -152,10 +157,10 @@ export class Watchdog {
     });
   }
 
-  #callerLeft(ref: RoomRef, phone: PhoneInRoom): void {
+  #callerLeft(ref: RoomRef, caller: DepartedCaller): void {
     const room = this.#watches.get(ref.sid)?.room ?? watchedRoom(ref);
     this.#forget(ref);
-    this.#work(ref, () => this.#rescue.gaveUp(room, phone, this.#closing.signal));
+    this.#work(ref, () => this.#rescue.callerLeft(room, caller, this.#closing.signal));
   }
 
   #watch(ref: RoomRef): Watch {

@@ -56,15 +56,29 @@ function noticeOf({ id, event, room, participant }: WebhookEvent): RoomNotice {
     id,
     event,
     room: roomRef(room),
-    participant: participant ? readParticipant(participant) : null,
+    participant: participant ? readParticipant(event, participant) : null,
   };
 }
 
 function readParticipant(
+  event: string,
   participant: NonNullable<WebhookEvent['participant']>,
 ): RoomNotice['participant'] {
   const departure = departureOf(participant.disconnectReason);
-  if (isPhone(participant)) return { kind: 'phone', phone: readPhone(participant), departure };
   if (isAgent(participant)) return { kind: 'agent', identity: participant.identity, departure };
-  return null;
+  if (!isPhone(participant)) return null;
+  const phone = readPhone(participant);
+  // Of one that was never whole in the room (`participant_connection_aborted`) it may say nothing.
+  const letGo = event === 'participant_left' && departure === 'hung_up' && wasLetGo(participant);
+  return { kind: 'phone', phone, departure: letGo ? 'given_up' : departure };
+}
+
+/**
+ * Both a caller who hangs up and a call that livekit-sip gives up are CLIENT_INITIATED. But of BYE and
+ * CANCEL it says `hangup` before it leaves, and of its own time-outs nothing (livekit-sip 1.8,
+ * `CallStatus.Attribute`).
+ */
+function wasLetGo({ attributes }: NonNullable<WebhookEvent['participant']>): boolean {
+  const status = attributes['sip.callStatus'];
+  return status !== undefined && status !== 'hangup';
 }

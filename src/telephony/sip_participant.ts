@@ -102,7 +102,13 @@ export function waitUntilActive(room: Room, identity: string, signal: AbortSigna
 }
 
 /** Why the phone left, as far as livekit-sip and livekit-server tell it. */
-export type Departure = 'hung_up' | 'media_lost' | 'removed' | 'failed';
+export type Departure =
+  | 'hung_up'
+  /** livekit-sip let it go by itself: nobody took the call for too long. */
+  | 'given_up'
+  | 'media_lost'
+  | 'removed'
+  | 'failed';
 
 /**
  * A BYE arrives as CLIENT_INITIATED, a CANCEL as USER_UNAVAILABLE or CLIENT_INITIATED; the server

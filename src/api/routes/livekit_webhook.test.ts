@@ -96,6 +96,24 @@ describe('a webhook of LiveKit', () => {
     ]);
   });
 
+  it('tells whether the caller left, or livekit-sip let go of the call', async () => {
+    const api = await testApi();
+    const { room, participant } = JOINED;
+    for (const [callStatus, disconnectReason] of [
+      ['hangup', 'CLIENT_INITIATED'],
+      ['ringing', 'CLIENT_INITIATED'],
+      ['ringing', 'PARTICIPANT_REMOVED'],
+      [undefined, 'CLIENT_INITIATED'],
+    ]) {
+      const attributes = { ...participant.attributes, 'sip.callStatus': callStatus };
+      const left = { ...participant, attributes, disconnectReason };
+      const notice = { event: 'participant_left', id: 'EV_1', room, participant: left };
+      await post(api, JSON.stringify(notice));
+    }
+    const departures = api.noticed.map(({ participant: one }) => one?.departure);
+    expect(departures).toEqual(['hung_up', 'given_up', 'removed', 'hung_up']);
+  });
+
   it('may tell of agents, of others, and of a room alone', async () => {
     const api = await testApi();
     const { room } = JOINED;
