@@ -653,40 +653,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description What went wrong. */
-        Error: {
-            error: {
-                /**
-                 * @description Stable; what programs decide by.
-                 * @enum {string}
-                 */
-                code: "invalid_request" | "unauthorized" | "insufficient_balance" | "forbidden" | "public_api_disabled" | "not_found" | "method_not_allowed" | "call_not_ended" | "webhook_not_active" | "idempotency_conflict" | "redacted" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid_number" | "suppressed" | "consent_required" | "cap_reached" | "outside_calling_hours" | "rate_limited" | "internal_error" | "unavailable";
-                /** @description For people; may change. */
-                message: string;
-                /** @description What programs may want to know of it, by code. */
-                details?: {
-                    /** @description Of `invalid_request`: what is wrong with which field. */
-                    issues?: {
-                        field: string;
-                        message: string;
-                    }[];
-                    /** @description Of `invalid_number`. */
-                    reason?: string;
-                    /** @description Of `outside_calling_hours`: when this number may be called; `null` where it never may. */
-                    nextAllowedAt?: string | null;
-                    /** @description Of `webhook_not_active`: `paused` or `disabled`. */
-                    status?: string;
-                    /** @description Of `cap_reached`: whose calls are counted. */
-                    rule?: string;
-                    /** @description Of `cap_reached`: how many there may be in 24 hours. */
-                    limit?: number;
-                    /** @description Of `forbidden`: the scope that is needed. */
-                    scope?: string;
-                } & {
-                    [key: string]: unknown;
-                };
-            };
-        };
         Analytics: {
             /**
              * Format: date-time
@@ -816,22 +782,6 @@ export interface components {
             answeredAt: string | null;
             endedAt: string | null;
         };
-        /** @description The delivered body, with `position` behind it. */
-        Event: {
-            id: string;
-            event: string;
-            call_id: string | null;
-            /** @description Numbers the events of the call; `null` for transcripts and events of no call. */
-            sequence: number | null;
-            timestamp: string;
-            data: {
-                [key: string]: unknown;
-            };
-            /** @description Its place among all events: not part of the delivered body. */
-            position: number;
-        } & {
-            [key: string]: unknown;
-        };
         Contact: {
             id: string;
             phone: string;
@@ -893,6 +843,56 @@ export interface components {
              * @description ISO 8601, UTC.
              */
             createdAt: string;
+        };
+        /** @description What went wrong. */
+        Error: {
+            error: {
+                /**
+                 * @description Stable; what programs decide by.
+                 * @enum {string}
+                 */
+                code: "invalid_request" | "unauthorized" | "insufficient_balance" | "forbidden" | "public_api_disabled" | "not_found" | "method_not_allowed" | "call_not_ended" | "webhook_not_active" | "idempotency_conflict" | "redacted" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid_number" | "suppressed" | "consent_required" | "cap_reached" | "outside_calling_hours" | "rate_limited" | "internal_error" | "unavailable";
+                /** @description For people; may change. */
+                message: string;
+                /** @description What programs may want to know of it, by code. */
+                details?: {
+                    /** @description Of `invalid_request`: what is wrong with which field. */
+                    issues?: {
+                        field: string;
+                        message: string;
+                    }[];
+                    /** @description Of `invalid_number`. */
+                    reason?: string;
+                    /** @description Of `outside_calling_hours`: when this number may be called; `null` where it never may. */
+                    nextAllowedAt?: string | null;
+                    /** @description Of `webhook_not_active`: `paused` or `disabled`. */
+                    status?: string;
+                    /** @description Of `cap_reached`: whose calls are counted. */
+                    rule?: string;
+                    /** @description Of `cap_reached`: how many there may be in 24 hours. */
+                    limit?: number;
+                    /** @description Of `forbidden`: the scope that is needed. */
+                    scope?: string;
+                } & {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        /** @description The delivered body, with `position` behind it. */
+        Event: {
+            id: string;
+            event: string;
+            call_id: string | null;
+            /** @description Numbers the events of the call; `null` for transcripts and events of no call. */
+            sequence: number | null;
+            timestamp: string;
+            data: {
+                [key: string]: unknown;
+            };
+            /** @description Its place among all events: not part of the delivered body. */
+            position: number;
+        } & {
+            [key: string]: unknown;
         };
         Suppression: {
             id: string;

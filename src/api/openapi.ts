@@ -74,17 +74,22 @@ export async function installOpenapi(
         url,
       };
     },
-    transformObject: (document) => withoutUnused(withDescriptions(transformObject(document))),
+    transformObject: (document) => withUsedSchemas(withDescriptions(transformObject(document))),
   });
 }
 
-/** Each named schema is made twice, as it is read and as it is written; most are used one way only. */
-function withoutUnused(document: ReturnType<typeof transformObject>) {
-  const schemas = (document as { components?: { schemas?: Record<string, unknown> } }).components
-    ?.schemas;
+/**
+ * Each named schema is made twice, as it is read and as it is written; most are used one way only. By
+ * their names, for otherwise they stand in the order in which somebody has imported the routes.
+ */
+function withUsedSchemas(document: ReturnType<typeof transformObject>) {
+  const { components } = document as { components?: { schemas?: Record<string, unknown> } };
   const text = JSON.stringify(document);
-  for (const name of Object.keys(schemas ?? {})) {
-    if (!text.includes(`"#/components/schemas/${name}"`)) delete schemas?.[name];
+  if (components?.schemas) {
+    const used = Object.entries(components.schemas)
+      .filter(([name]) => text.includes(`"#/components/schemas/${name}"`))
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    components.schemas = Object.fromEntries(used);
   }
   return document;
 }
