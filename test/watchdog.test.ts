@@ -1,3 +1,4 @@
+import { SIPInboundTrunkInfo } from 'livekit-server-sdk';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { Installation } from '../sim/installation/installation.ts';
 import { waitFor } from '../sim/installation/wait_for.ts';
@@ -70,6 +71,27 @@ describe('a caller whom no worker takes', () => {
     expect(record.one('call.failed')).toMatchObject({ sip_status: 487, reason: 'caller_hung_up' });
     expect(record.ended).toMatchObject({ end_reason: 'caller_hung_up', from: CALLER, to: NUMBER });
   });
+});
+
+describe('a caller whom nobody takes', () => {
+  // livekit-sip told LiveKit the same as of a caller who hangs up, and so said the record.
+  it('until livekit-sip gives the call up has not hung up', async () => {
+    await installation.startWorker({ LIVEKIT_AGENT_NAME: 'renamed' });
+    // Before the watchdog, which refuses after 3 s.
+    await limitRinging({ seconds: 2n });
+    const caller = await Caller.dial(installation);
+    await expect(caller.answered()).rejects.toMatchObject({ status: 486 });
+    const record = await wholeRecord(installation);
+    expect(record.one('call.failed')).toMatchObject({ sip_status: 486, reason: 'no_capacity' });
+    expect(record.ended).toMatchObject({ end_reason: 'no_capacity', from: CALLER, to: NUMBER });
+  });
+
+  async function limitRinging(ringingTimeout: { seconds: bigint }): Promise<void> {
+    const { sip } = installation.livekit;
+    const [trunk] = await sip.listSipInboundTrunk({ numbers: [NUMBER] });
+    const limited = new SIPInboundTrunkInfo({ ...trunk, ringingTimeout });
+    await sip.updateSipInboundTrunk(limited.sipTrunkId, limited);
+  }
 });
 
 describe('a caller who rings', () => {
