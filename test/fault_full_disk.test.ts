@@ -7,6 +7,7 @@ import { sharedInstallation } from './shared_installation.ts';
 import { wholeRecord } from './whole_record.ts';
 
 const CALLER = '+15550100001';
+const RECORDED = '+15550107041';
 
 const SALES = `turns:
   - hears: I want to talk to sales.
@@ -28,12 +29,25 @@ afterAll(() => disk?.unmount());
 
 const installation = sharedInstallation({
   number: '+15550107040',
+  moreNumbers: [RECORDED],
   scenario: SALES,
   get dataDir() {
     return disk.path;
   },
   contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
   env: { RETRY_SCHEDULE: Array(60).fill('800ms').join(',') },
+  profiles: {
+    'desk.yaml': `name: Front desk
+prompt: Help.
+first_message: "Hi {{contact.name}}, this is Northwind."
+silence: { prompt_after_s: 0, hang_up_after_s: 0 }`,
+    'recorded.yaml': `name: Recorded
+numbers: ["${RECORDED}"]
+prompt: Help.
+first_message: "Hi."
+recording: { after_disclosure: false }
+silence: { prompt_after_s: 0, hang_up_after_s: 0 }`,
+  },
 });
 
 const toolResults = async (caller: Caller) =>
@@ -120,4 +134,28 @@ it('a worker that starts on a full disk sweeps up as soon as there is room', asy
   await next.hearsEnd();
   await next.call.hangUp();
   expect((await wholeRecord(installation)).ended.end_reason).toBe('caller_hung_up');
+});
+
+/*
+ * t=0 a call that is recorded is answered; then the disk is full. The recording ends there, which is told
+ * when there is room again, and what it has by then is kept; the call itself goes on.
+ */
+it('a recording ends where the disk is full, and keeps what it has; its call goes on', async () => {
+  const caller = await Caller.dial(installation, { to: RECORDED });
+  await caller.hearsEnd();
+  await caller.asks();
+  await disk.fill();
+  await installation.worker.waitForLine(
+    ({ msg }) => msg === 'the recording ends here, the call goes on',
+  );
+  await caller.asks();
+  await disk.free();
+  await caller.call.hangUp();
+  const record = await wholeRecord(installation);
+  expect(record.ended.end_reason).toBe('caller_hung_up');
+  expect(record.all('call.error')).toMatchObject([{ code: 'recording_stopped' }]);
+  expect(record.ended.transcript).toContain('Agent: I am.');
+  const recording = await fetch(String(record.completed.recording_url));
+  expect(recording.status).toBe(200);
+  expect((await recording.arrayBuffer()).byteLength).toBeGreaterThan(64_000);
 });
