@@ -22,17 +22,17 @@ export interface SendReport {
   failures: number;
 }
 
-/** The module that `node api_sender.ts <URL>` takes its bodies from. */
+/** The module that `node api_sender.ts <URL> [given]` takes its bodies from. */
 export interface RequestBodies {
-  /** The body of the n-th request of a run; no two runs have the same name. */
-  requestBody(run: string, n: number): unknown;
+  /** The body of the n-th request of a run; no two runs have the same name. `given`: see `prepare`. */
+  requestBody(run: string, n: number, given: string): unknown;
 }
 
 const CONNECTIONS = 64;
 const ANSWER_LIMIT_MS = 60_000;
 
-const [bodies] = process.argv.slice(2);
-if (!bodies) throw new Error('usage: <URL of a module>');
+const [bodies, given = ''] = process.argv.slice(2);
+if (!bodies) throw new Error('usage: <URL of a module> [what it is given]');
 const { requestBody }: RequestBodies = await import(bodies);
 
 let runs = 0;
@@ -49,7 +49,7 @@ async function send({ url, headers, rate, count, status }: SendOrder): Promise<S
   const latencies: number[] = [];
   let failures = 0;
   const one = async (n: number, due: number) => {
-    const body = JSON.stringify(requestBody(run, n));
+    const body = JSON.stringify(requestBody(run, n, given));
     const from = Math.min(due, performance.now());
     try {
       const answer = await pool.request({

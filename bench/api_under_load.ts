@@ -71,6 +71,8 @@ export interface ApiComparison {
   bodies: URL;
   /** Of our side, besides those that every host has. */
   settings: Readonly<Record<string, string>>;
+  /** What a real installation has before the first request; the bodies are told what it comes to. */
+  prepare?: (ours: string) => Promise<string>;
 }
 
 /**
@@ -79,7 +81,7 @@ export interface ApiComparison {
  * the minutes slows both.
  */
 export async function besideBareApi(
-  { name, what, path, status, rate, bodies, settings }: ApiComparison,
+  { name, what, path, status, rate, bodies, settings, prepare }: ApiComparison,
   { quick, lab, log }: Pick<MeasurementOptions, 'quick' | 'lab' | 'log'>,
 ): Promise<Omit<Line, 'measurement'>> {
   const folder = await lab.folder(name);
@@ -91,7 +93,7 @@ export async function besideBareApi(
     ends.push(() => bare.end());
     const sender = await BenchProcess.start<SendOrder, SendReport>(
       new URL('./api_sender.ts', import.meta.url),
-      [bodies.href],
+      [bodies.href, (await prepare?.(ours.ready.url)) ?? ''],
     );
     ends.push(() => sender.end());
     const urls = { ours: `${ours.ready.url}${path}`, bare: `${bare.ready.url}${path}` };

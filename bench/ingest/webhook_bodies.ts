@@ -7,9 +7,9 @@ const BESIDE = 125;
 /**
  * Calls stand beside each other: the webhooks of one are a quarter of a second apart, and at any time a
  * quarter of the calls has come to each of them. In step, 125 calls would end in one quarter of a second
- * and none in the next three, which no platform's calls do.
+ * and none in the next three, which no platform's calls do. All are one contact's.
  */
-export const requestBody: RequestBodies['requestBody'] = (run, n) => {
+export const requestBody: RequestBodies['requestBody'] = (run, n, contactId) => {
   const line = n % BESIDE;
   const turn = Math.floor(n / BESIDE) + line;
   const step = turn % EVENTS.length;
@@ -22,7 +22,7 @@ export const requestBody: RequestBodies['requestBody'] = (run, n) => {
     from: '+15550100020',
     to: '+15550100021',
     timestamp: new Date(Date.now()).toISOString(),
-    metadata: { contactId: 'c21', agentId: 'front-desk', campaign: 'spring' },
+    metadata: { contactId, agentId: 'front-desk', campaign: 'spring' },
     ...(step === EVENTS.length - 1 && {
       duration: 96,
       status: 'completed',

@@ -7,7 +7,8 @@ import {
   deriveFromFact,
   openedCall,
 } from './call_derivation.ts';
-import { callFromRow, callToRow, derivedColumns, reportedColumns } from './call_row.ts';
+import { callFromRow, callToRow } from './call_row.ts';
+import { type CallColumns, callColumns, changedColumns, updateCall } from './call_update.ts';
 import { countCall } from './contact_calls.ts';
 import type { DefaultEndpoint } from './default_endpoint.ts';
 import type { CallHistory, EventComposer } from './event_composer.ts';
@@ -65,6 +66,10 @@ class BatchWriter {
   /** As they will be written back; those that an entry changed are in `#changed`. */
   readonly #calls = new Map<string, CallRecord>();
   readonly #changed = new Set<string>();
+  /** As their rows are; see `call_update.ts`. */
+  readonly #stored = new Map<string, CallColumns>();
+  /** Rows were written before the end, and may have been rolled back since: all of each is written again. */
+  #writtenEarly = false;
   readonly #eventIds = new Set<string>();
   /** Calls whose persons were deleted: what still comes of them is stored without. */
   readonly #redacted = new Set<string>();
@@ -115,15 +120,15 @@ class BatchWriter {
     for (const id of this.#changed) {
       const call = this.#calls.get(id);
       if (call === undefined) continue;
-      const derived = { id, ...derivedColumns(call) };
-      if (call.providerCallId === null) await updateCall(this.#trx, derived);
-      else await updateReportedCall(this.#trx, { ...derived, ...reportedColumns(call) });
+      const stored = this.#writtenEarly ? {} : this.#stored.get(id);
+      await updateCall(this.#trx, id, changedColumns(stored ?? {}, callColumns(call)));
     }
   }
 
   #know(row: Selectable<CallTable>): void {
     const call = callFromRow(row);
     this.#calls.set(call.id, call);
+    this.#stored.set(call.id, callColumns(call));
     if (row.redacted_at !== null) this.#redacted.add(call.id);
     if (call.providerCallId === null) return;
     const { provider, providerCallId: callId } = call;
@@ -192,6 +197,7 @@ class BatchWriter {
     await insertCall(this.#trx, callToRow(call));
     if (accept) await rememberIdempotency(this.#trx, call.id, accept, this.#now);
     this.#calls.set(call.id, call);
+    this.#stored.set(call.id, callColumns(call));
     if (opening.reportedBy) this.#reported.set(reportedKey(opening.reportedBy), call.id);
     return null;
   }
@@ -252,6 +258,7 @@ class BatchWriter {
     if (draft.type === 'call.started' && before?.direction === 'outbound') {
       // What a call has cost that ended in this batch is still to be written.
       await this.writeCalls();
+      this.#writtenEarly = true;
       const refusal = await refusalOfDialling(this.#trx, before.to, entry.dial);
       if (refusal !== null) return refusal;
     }
@@ -364,21 +371,6 @@ const knownCalls = prepared((db, { ids }: { ids: string }) =>
 );
 
 const insertCall = prepared((db, row: Insertable<CallTable>) => db.insertInto('calls').values(row));
-
-const updateCall = prepared(
-  (db, { id, ...derived }: { id: string } & ReturnType<typeof derivedColumns>) =>
-    db.updateTable('calls').set(derived).where('id', '=', id),
-);
-
-const updateReportedCall = prepared(
-  (
-    db,
-    {
-      id,
-      ...columns
-    }: { id: string } & ReturnType<typeof derivedColumns> & ReturnType<typeof reportedColumns>,
-  ) => db.updateTable('calls').set(columns).where('id', '=', id),
-);
 
 const insertFact = prepared((db, row: Insertable<FactTable>) =>
   db

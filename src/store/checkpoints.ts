@@ -12,8 +12,8 @@ import { logger } from '../config/log.ts';
  *
  *     waiting ── 1000 pages, and nothing written since the last look ──► passive checkpoint ──► waiting
  *        └────── 4000 pages, whatever is being written ─────────────────────────▲
- *        └────── 16,000 pages, for commits never paused ──► passive, then restart: commits wait for
- *                                                           the few pages that came meanwhile
+ *        └────── 16,000 pages, for commits never paused ──► passive twice, then restart: commits wait
+ *                                                     for the few pages that came meanwhile
  *
  * A passive checkpoint takes no lock that a commit needs. The next commit after a complete one begins
  * the WAL anew, so that its file stays of one size.
@@ -68,7 +68,11 @@ export function keepWalShort(data: CheckpointData): () => void {
       before = pages;
       if (waiting < (paused ? pausePages : PRESSING_PAGES)) return;
       checkpoint(database, 'passive');
-      if (pages > RESTART_PAGES) checkpoint(database, 'restart');
+      if (pages > RESTART_PAGES) {
+        // What came during the first, so that commits wait only for what comes during this one.
+        checkpoint(database, 'passive');
+        checkpoint(database, 'restart');
+      }
       failing = false;
     } catch (err) {
       // The appends find a full disk as well, and say so; once is enough.

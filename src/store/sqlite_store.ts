@@ -217,8 +217,9 @@ class SqliteStore implements Store {
   deleteContact: Store['deleteContact'] = (id) =>
     this.#transaction((trx) => deleteContact(trx, id));
 
+  // Written by jobs: a power cut that undoes it undoes the settlement of its job behind it as well.
   addContactEntry: Store['addContactEntry'] = (entry) =>
-    this.#transaction((trx) => addContactEntry(trx, entry, this.#now()));
+    this.#unsynced((trx) => addContactEntry(trx, entry, this.#now()));
 
   listContactEntries: Store['listContactEntries'] = (contactId) =>
     this.#read((db) => listContactEntries(db, contactId));

@@ -79,6 +79,8 @@ export function outboundRacesConformance(t: StoreUnderTest): void {
       ]);
       expect(codes(results)).toEqual(['appended', 'SPEND_CAP']);
       expect(await stateOf(next)).toBe('queued');
+      // Its row was written for the guard to see, inside of what the refusal rolled back.
+      expect(await stateOf(spent)).toBe('ended');
     });
 
     it('begin before their number is suppressed, or not at all', async () => {
