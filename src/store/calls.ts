@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { idFloor } from '../ids.ts';
 import { OWN_PROVIDER } from './call_derivation.ts';
 import { callFromRow } from './call_row.ts';
@@ -41,15 +41,18 @@ export async function callsOfRoom(
   return rows.map(callFromRow);
 }
 
-/** Anonymous callers are not one caller: `null` counts nothing. */
+/**
+ * Anonymous callers are not one caller: `null` counts nothing. What the index is for is written into the
+ * statement: bound as parameters, SQLite could not use it.
+ */
 export async function countLiveCalls(db: Kysely<Tables>, from: string | null): Promise<number> {
   if (from === null) return 0;
   const { count } = await db
     .selectFrom('calls')
     .select((columns) => columns.fn.countAll<number>().as('count'))
     .where('from_number', '=', from)
-    .where('state', '<>', 'ended')
-    .where('provider', '=', OWN_PROVIDER)
+    .where('state', '<>', sql.lit('ended' as const))
+    .where('provider', '=', sql.lit(OWN_PROVIDER))
     .executeTakeFirstOrThrow();
   return count;
 }

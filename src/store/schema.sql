@@ -71,7 +71,8 @@ CREATE INDEX calls_ended on calls (ended_at, id) where ended_at is not null;
 CREATE INDEX calls_held_by_lease on calls (lease_until)
   where state in ('dialing', 'ringing', 'active');
 
-CREATE INDEX calls_live_by_caller on calls (from_number) where state <> 'ended';
+CREATE INDEX calls_live_by_caller on calls (from_number)
+  where state <> 'ended' and provider = 'callwire';
 
 CREATE TABLE contact_entries (
   position integer primary key autoincrement,
@@ -128,14 +129,10 @@ CREATE UNIQUE INDEX call_completed_once on events (call_id) where type = 'call.c
 
 CREATE UNIQUE INDEX call_ended_once on events (call_id) where type = 'call.ended';
 
-CREATE INDEX events_by_call on events (call_id);
+CREATE UNIQUE INDEX events_of_call
+  on events (call_id, coalesce(sequence, -transcript_sequence));
 
 CREATE INDEX events_of_no_call on events (time, id) where call_id is null;
-
-CREATE UNIQUE INDEX events_sequence_once on events (call_id, sequence) where sequence is not null;
-
-CREATE UNIQUE INDEX events_transcript_sequence_once on events (call_id, transcript_sequence)
-  where transcript_sequence is not null;
 
 CREATE TABLE facts (
   position integer primary key autoincrement,
@@ -181,7 +178,8 @@ CREATE INDEX jobs_by_call on jobs (call_id);
 
 CREATE INDEX jobs_by_event on jobs (event_id) where event_id is not null;
 
-CREATE INDEX jobs_by_target on jobs (target, position);
+CREATE INDEX jobs_by_target on jobs (target, position)
+  where kind in ('webhook', 'crm_write', 'end_hook');
 
 CREATE INDEX jobs_claimed on jobs (target, next_at) where claim_id is not null;
 

@@ -14,7 +14,7 @@ export interface SettlementOptions extends AppendOptions {
 
 /**
  * Writes results inside `trx`: plain successes together, the others one by one, for what each
- * appends depends on whether its claim held. Returns whether there is more to do now: new jobs, or
+ * appends depends on whether its claim held; what they append goes as one batch. Returns whether there is more to do now: new jobs, or
  * those that waited behind one of these.
  */
 export async function settleJobs(
@@ -23,19 +23,21 @@ export async function settleJobs(
   options: SettlementOptions,
 ): Promise<boolean> {
   let moreToDo = false;
+  const appends: Append[] = [];
   for (const settlement of settlements) {
     if (isPlainSuccess(settlement)) continue;
     const now = options.clock();
     const job = await settleJob(trx, settlement, now);
     if (job === null) continue;
     moreToDo ||= job.unblocked;
-    const appends: Append[] = settlement.append === undefined ? [] : [settlement.append];
+    if (settlement.append !== undefined) appends.push(settlement.append);
     if (settlement.counts !== false) {
       const disableAfterMs = options.endpointDisableAfterMs;
       const disabled = await judgeEndpoint(trx, job, settlement, { now, disableAfterMs });
       if (disabled !== null) appends.push({ callId: null, events: [disabled] });
     }
-    if (appends.length === 0) continue;
+  }
+  if (appends.length > 0) {
     const appended = await appendBatch(trx, appends, options);
     for (const result of appended.results) refuseUnlessAppended(result);
     moreToDo ||= appended.firstDueAt !== null;

@@ -16,6 +16,7 @@ import * as gateCounts from './0011_gate_counts.ts';
 import * as answeredCallers from './0012_answered_callers.ts';
 import * as fewerIndexPages from './0013_fewer_index_pages.ts';
 import * as waitingByTarget from './0014_waiting_by_target.ts';
+import * as fewerEventPages from './0015_fewer_event_pages.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -33,6 +34,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0012_answered_callers': answeredCallers,
   '0013_fewer_index_pages': fewerIndexPages,
   '0014_waiting_by_target': waitingByTarget,
+  '0015_fewer_event_pages': fewerEventPages,
 };
 
 /**
