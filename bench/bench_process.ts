@@ -37,11 +37,13 @@ export class BenchProcess<Order = never, Report = never, Ready = unknown> {
     return (await answer) as Report;
   }
 
-  async end(): Promise<void> {
+  /** `kill`: whatever it has open. */
+  async end({ kill: atOnce = false } = {}): Promise<void> {
     const child = this.#child;
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
-    if (child.connected) child.disconnect();
+    if (atOnce) child.kill('SIGKILL');
+    else if (child.connected) child.disconnect();
     const kill = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
     await exited;
     clearTimeout(kill);

@@ -123,10 +123,11 @@ ${SILENCE}`,
     const url = await readyUrl(record);
     expect(record.completed.recording_url).toMatch(/\/v1\/recordings\/call_\w+\?expires=\d+&sig/);
     const { left, right, ms } = await fetchRecording(url);
-    const [greeting, answer, ...more] = right.begins(START_HZ);
-    const [greeted, answered] = right.begins(END_HZ);
+    // No greeting waits for the file of a recording: its first tone may be too early for it.
+    const [answer, greeting = 0, ...more] = right.begins(START_HZ).toReversed();
+    const [greeted, answered, ...moreEnds] = right.begins(END_HZ);
     const [asked, ...moreAsked] = left.begins(CALLER_HZ);
-    expect([more, moreAsked]).toEqual([[], []]);
+    expect([more, moreEnds, moreAsked]).toEqual([[], [], []]);
     const order = [0, greeting, greeted, asked, answer, answered, ms];
     expect(order).toEqual(order.toSorted((a, b) => Number(a) - Number(b)));
     expect(left.begins(START_HZ)).toEqual([]);
@@ -196,8 +197,11 @@ ${SILENCE}`,
     const record = await wholeRecord(installation);
     expect(record.ended.end_reason).toBe('worker_lost');
     const { left, right } = await fetchRecording(await readyUrl(record));
-    expect(right.begins(START_HZ)).toHaveLength(2);
-    expect(left.begins(CALLER_HZ)).toHaveLength(1);
+    const [asked, ...moreAsked] = left.begins(CALLER_HZ);
+    const [greeted, answered, ...moreEnds] = right.begins(END_HZ);
+    expect([moreAsked, moreEnds]).toEqual([[], []]);
+    const order = [greeted, asked, right.begins(START_HZ).at(-1), answered];
+    expect(order).toEqual(order.toSorted((a, b) => Number(a) - Number(b)));
     expect(await unfinished()).toEqual([]);
   });
 });

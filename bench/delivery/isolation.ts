@@ -69,7 +69,8 @@ async function withEndpoints(options: {
   const stops: (() => Promise<unknown>)[] = [];
   try {
     const record = await RecordUnderLoad.start(folder);
-    stops.push(() => record.stop());
+    // What hangs would be waited for.
+    stops.push(() => record.stop({ kill: ill }));
     const ids: string[] = [];
     for (let i = 0; i < ENDPOINTS; i++) {
       ids.push(await record.makeEndpoint(`${receiver.ready.url}/${i}`));

@@ -80,8 +80,9 @@ export class RecordUnderLoad {
     return id;
   }
 
-  async stop(): Promise<void> {
+  /** `kill`: without waiting for the deliveries that are on their way. */
+  async stop({ kill = false } = {}): Promise<void> {
     await this.store.close();
-    await this.#host.end();
+    await this.#host.end({ kill });
   }
 }

@@ -89,6 +89,9 @@ export class Installation {
   readonly #options: InstallationOptions;
   readonly #folder: string;
   readonly #workers: WorkerProcess[] = [];
+  /** Of the ledger, as far as it has been read; whoever waits for an event reads it twenty times a second. */
+  readonly #read: LedgerEvent[] = [];
+  #position = 0;
 
   private constructor(
     options: InstallationOptions,
@@ -272,11 +275,17 @@ export class Installation {
     return { status: answer.status, body: await (isJson ? answer.json() : answer.text()) };
   }
 
-  /** Everything the ledger holds, oldest first. */
+  /** Everything the ledger holds, oldest first, as it was when it was first read. */
   async events(): Promise<LedgerEvent[]> {
     const store = await openAdminStore(this.dataDir);
     try {
-      return (await store.eventsAfter(0, 10_000)).map(parsed);
+      for (const event of await store.eventsAfter(this.#position, 10_000)) {
+        // Another reader may have been here meanwhile.
+        if (event.position <= this.#position) continue;
+        this.#position = event.position;
+        this.#read.push(parsed(event));
+      }
+      return [...this.#read];
     } finally {
       await store.close();
     }
