@@ -1,12 +1,11 @@
-import { SIPInboundTrunkInfo } from 'livekit-server-sdk';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { Installation } from '../sim/installation/installation.ts';
 import { waitFor } from '../sim/installation/wait_for.ts';
-import { isAlive, type LogLine } from '../sim/installation/worker_process.ts';
+import { isAlive, type LogLine, type WorkerProcess } from '../sim/installation/worker_process.ts';
 import { deleteRoom } from '../src/telephony/livekit_api.ts';
-import { Caller } from './caller.ts';
+import { Caller, freshLine } from './caller.ts';
 import { roomOfCaller } from './room_of_caller.ts';
-import { wholeRecord } from './whole_record.ts';
+import { callProcess, recorded, wholeRecord } from './whole_record.ts';
 
 const NUMBER = '+15550107200';
 const CALLER = '+15550100001';
@@ -14,17 +13,39 @@ const CALLER = '+15550100001';
 const says = (msg: string) => (line: LogLine) => line.msg === msg;
 const DISPATCHED_AGAIN = says('no worker has taken a caller: dispatched again');
 
+const SCENARIO = 'turns: [{ hears: Are you there?, say: I am. }]\n';
+
 let installation: Installation;
-beforeEach(async () => {
+beforeAll(async () => {
   installation = await Installation.prepare({
     stack: inject('stack'),
     number: NUMBER,
-    scenario: 'turns: [{ hears: Are you there?, say: I am. }]\n',
+    scenario: SCENARIO,
     contacts: [{ id: 'c1', name: 'Ada Lovelace', phone: CALLER }],
   });
   await installation.provision();
 });
-afterEach(() => installation?.stop());
+afterAll(() => installation?.stop());
+
+/** What the worker of the tests before had said. */
+let before: { worker: WorkerProcess | undefined; lines: number };
+beforeEach(async () => {
+  const worker: WorkerProcess | undefined = installation.worker;
+  if (worker) await freshLine(installation, SCENARIO);
+  before = { worker, lines: worker?.lines.length ?? 0 };
+});
+
+/** The worker that the tests before have left, or another one. */
+async function running(): Promise<WorkerProcess> {
+  const worker: WorkerProcess | undefined = installation.worker;
+  return worker?.running ? worker : await installation.startWorker();
+}
+
+/** What the worker has said in this test. */
+function said(matches: (line: LogLine) => boolean): LogLine[] {
+  const { worker } = installation;
+  return worker.lines.slice(worker === before.worker ? before.lines : 0).filter(matches);
+}
 
 const room = () => roomOfCaller(installation);
 
@@ -34,7 +55,8 @@ function gone(pid: number): Promise<true> {
 
 describe('a caller whom no worker takes', () => {
   // Whoever renames the agent and forgets sip:setup has this: calls go to a name that nobody has.
-  beforeEach(() => installation.startWorker({ LIVEKIT_AGENT_NAME: 'renamed' }));
+  beforeAll(() => installation.startWorker({ LIVEKIT_AGENT_NAME: 'renamed' }));
+  afterAll(() => installation.worker.stop());
 
   it('hears busy instead of ringing on, and is recorded', async () => {
     const caller = await Caller.dial(installation, { from: '+15550107299' });
@@ -54,8 +76,9 @@ describe('a caller whom no worker takes', () => {
       agent_id: 'front-desk',
       duration_seconds: 0,
     });
-    const again = installation.worker.lines.filter(DISPATCHED_AGAIN);
-    expect(again).toMatchObject([{ agent: installation.agentName, registered_as: 'renamed' }]);
+    expect(said(DISPATCHED_AGAIN)).toMatchObject([
+      { agent: installation.agentName, registered_as: 'renamed' },
+    ]);
   });
 
   it('and gives up is a missed call, too', async () => {
@@ -73,29 +96,9 @@ describe('a caller whom no worker takes', () => {
   });
 });
 
-describe('a caller whom nobody takes', () => {
-  // livekit-sip told LiveKit the same as of a caller who hangs up, and so said the record.
-  it('until livekit-sip gives the call up has not hung up', async () => {
-    await installation.startWorker({ LIVEKIT_AGENT_NAME: 'renamed' });
-    // Before the watchdog, which refuses after 3 s.
-    await limitRinging({ seconds: 2n });
-    const caller = await Caller.dial(installation);
-    await expect(caller.answered()).rejects.toMatchObject({ status: 486 });
-    const record = await wholeRecord(installation);
-    expect(record.one('call.failed')).toMatchObject({ sip_status: 486, reason: 'no_capacity' });
-    expect(record.ended).toMatchObject({ end_reason: 'no_capacity', from: CALLER, to: NUMBER });
-  });
-
-  async function limitRinging(ringingTimeout: { seconds: bigint }): Promise<void> {
-    const { sip } = installation.livekit;
-    const [trunk] = await sip.listSipInboundTrunk({ numbers: [NUMBER] });
-    const limited = new SIPInboundTrunkInfo({ ...trunk, ringingTimeout });
-    await sip.updateSipInboundTrunk(limited.sipTrunkId, limited);
-  }
-});
-
 describe('a caller who rings', () => {
   it('while no worker is there is answered by the next one', async () => {
+    await installation.worker.stop();
     const caller = await Caller.dial(installation);
     await room();
     await installation.startWorker();
@@ -107,7 +110,7 @@ describe('a caller who rings', () => {
       end_reason: 'caller_hung_up',
       contact: { name: 'Ada Lovelace' },
     });
-    expect(installation.worker.lines.filter(DISPATCHED_AGAIN)).toHaveLength(1);
+    expect(said(DISPATCHED_AGAIN)).toHaveLength(1);
   });
 
   /*
@@ -116,8 +119,7 @@ describe('a caller who rings', () => {
    * will get the call is stopped, so that it cannot join; then it has the job; then it is killed.
    */
   it('while the process of the call dies before it has said a word is answered by another', async () => {
-    const worker = await installation.startWorker();
-    const idle = await readyProcess();
+    const idle = await readyProcess(await running());
     process.kill(idle, 'SIGSTOP');
     const caller = await Caller.dial(installation);
     const name = await room();
@@ -130,17 +132,16 @@ describe('a caller who rings', () => {
     await caller.hearsEnd();
     await caller.call.hangUp();
     expect((await wholeRecord(installation)).ended.end_reason).toBe('caller_hung_up');
-    expect(worker.lines.filter(DISPATCHED_AGAIN)).toHaveLength(1);
+    expect(said(DISPATCHED_AGAIN)).toHaveLength(1);
   });
 
   /** The process that the worker will give the next call to, for certain: a whole turn ago it was warm. */
-  async function readyProcess(): Promise<number> {
-    const { worker } = installation;
+  async function readyProcess(worker: WorkerProcess): Promise<number> {
     const caller = await Caller.dial(installation);
     await caller.hearsEnd();
-    const callProcess = await worker.callProcess();
+    const busy = await callProcess(installation);
     const { pid } = await worker.waitForLine(
-      (one) => one.msg === 'warm' && one.pid !== callProcess,
+      (one) => one.msg === 'warm' && one.pid !== busy && isAlive(one.pid),
     );
     await caller.asks();
     await caller.call.hangUp();
@@ -150,34 +151,34 @@ describe('a caller who rings', () => {
 });
 
 describe('a caller in a conversation', () => {
-  async function talking(): Promise<{ caller: Caller; callProcess: number }> {
-    await installation.startWorker();
+  async function talking(): Promise<{ caller: Caller; pid: number }> {
+    await running();
     const caller = await Caller.dial(installation);
     await caller.hearsEnd();
-    await installation.waitForLedger('transcript.final');
-    return { caller, callProcess: await installation.worker.callProcess() };
+    await recorded(installation, 'transcript.final');
+    return { caller, pid: await callProcess(installation) };
   }
 
-  async function killBoth(callProcess: number): Promise<void> {
+  async function killBoth(pid: number): Promise<void> {
     const { worker } = installation;
     worker.kill('SIGKILL');
-    process.kill(callProcess, 'SIGKILL');
-    await gone(callProcess);
+    process.kill(pid, 'SIGKILL');
+    await gone(pid);
     await gone(worker.pid);
   }
 
   it('whose call process is killed is the sweep’s: nobody is dispatched again', async () => {
-    const { caller, callProcess } = await talking();
-    process.kill(callProcess, 'SIGKILL');
+    const { caller, pid } = await talking();
+    process.kill(pid, 'SIGKILL');
     expect(await caller.call.ended()).toMatchObject({ by: 'them' });
     const record = await wholeRecord(installation);
     expect(record.ended.end_reason).toBe('worker_lost');
-    expect(installation.worker.lines.filter(({ name }) => name === 'watchdog')).toEqual([]);
+    expect(said(({ name }) => name === 'watchdog')).toEqual([]);
   });
 
   it('is not left in silence until the lease runs out when the worker was killed as well', async () => {
-    const { caller, callProcess } = await talking();
-    await killBoth(callProcess);
+    const { caller, pid } = await talking();
+    await killBoth(pid);
     await installation.startWorker();
     await installation.worker.waitForLine(says('nobody holds a call: the sweep ends it'));
     expect(await caller.call.ended()).toMatchObject({ by: 'them' });
@@ -187,9 +188,9 @@ describe('a caller in a conversation', () => {
   });
 
   it('who hangs up before the next worker is there leaves a call that room_finished closes', async () => {
-    const { callProcess } = await talking();
+    const { pid } = await talking();
     const name = await room();
-    await killBoth(callProcess);
+    await killBoth(pid);
     await deleteRoom(installation.livekit.rooms, name);
     await installation.startWorker();
     await installation.worker.waitForLine(
@@ -204,12 +205,12 @@ describe('a caller in a conversation', () => {
    * 60 s. LiveKit notices after 20 s that its agent has gone.
    */
   it('is freed from a call process that hangs', async () => {
-    const { caller, callProcess } = await talking();
-    process.kill(callProcess, 'SIGSTOP');
+    const { caller, pid } = await talking();
+    process.kill(pid, 'SIGSTOP');
     expect(await caller.call.ended(undefined, 90_000)).toMatchObject({ by: 'them' });
     await installation.worker.waitForLine(says('a caller was left alone: the room is deleted'));
     // Whether it then ends its call itself or agents-js ends it first: there is one end.
-    process.kill(callProcess, 'SIGCONT');
+    process.kill(pid, 'SIGCONT');
     const record = await wholeRecord(installation);
     expect(['ended_by_api', 'media_lost', 'worker_lost']).toContain(record.ended.end_reason);
   });
