@@ -37,7 +37,7 @@ export async function converse(call: LiveCall, ledger: LedgerClient): Promise<vo
 /** The first words, unless `stop` fires: nobody is there to hear them. */
 async function open(call: LiveCall, stop?: AbortSignal): Promise<void> {
   if (await disclose(call, stop)) beginRecording(call);
-  if (stop?.aborted) return;
+  if (stop?.aborted || call.leaving) return;
   const greeted = await greet(call);
   if (!greeted && !call.ending.signal.aborted && !stop?.aborted) {
     call.log.error('the model did not greet');

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { until } from '../tools/testing/until.ts';
 import { Announcer } from './announcer.ts';
 import { disclose } from './disclosure.ts';
+import { lastGoodbye } from './goodbye.ts';
 import { fakeLiveCall, PROFILE } from './testing/fake_live_call.ts';
 import { FakeSession, type FakeSpeech } from './testing/fake_session.ts';
 
@@ -38,6 +39,19 @@ describe('the disclosure', () => {
     expect(ledger.events).toMatchObject([
       { type: 'call.error', data: { code: 'disclosure_unsaid' } },
     ]);
+  });
+
+  // A call that met its longest duration in its disclosure listened again, and was cut off in its goodbye.
+  it('is not listened behind where the last goodbye cuts it off', async () => {
+    const { call, line, speech } = answered('You are recorded.');
+    const told = disclose(call);
+    const cut = await speech(0);
+    const left = lastGoodbye(call, 'The time is over.');
+    cut.cutOff();
+    expect(await told).toBe(false);
+    (await speech(1)).played();
+    await left;
+    expect(line.happened).not.toContain('listen');
   });
 
   it('is not what a call waits for that has ended', async () => {

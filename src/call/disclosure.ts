@@ -18,7 +18,7 @@ export async function disclose(call: LiveCall, stop?: AbortSignal): Promise<bool
   if (deaf) session?.input.setAudioEnabled(false);
   const spoken = await announcer
     .say(text, { at: 'once', deadlineMs: DISCLOSURE_LIMIT_MS })
-    .finally(() => deaf && session?.input.setAudioEnabled(true));
+    .finally(() => deaf && !call.leaving && session?.input.setAudioEnabled(true));
   if (ending.signal.aborted || stop?.aborted) return false;
   if (spoken === 'played') {
     // Said is not heard: what is recorded begins behind its last sound at the phone.

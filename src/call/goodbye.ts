@@ -19,6 +19,7 @@ export async function offerGoodbye(call: LiveCall, why = ''): Promise<'said' | '
  * would fall silent in the middle of it.
  */
 export async function lastGoodbye(call: LiveCall, why: string): Promise<void> {
+  call.leaving = true;
   call.session?.input.setAudioEnabled(false);
   await sayGoodbye(call, why);
 }

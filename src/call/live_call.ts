@@ -57,6 +57,8 @@ export interface LiveCall {
   answeredAt?: number;
   /** Of an outbound call: who is there, as far as it has been found out. */
   answeredBy?: AnsweredBy;
+  /** It must end whatever its other party says: the last goodbye is being said, and nobody is listened to. */
+  leaving?: boolean;
   /** Another process has it: its room and its record are left alone. */
   disowned?: boolean;
   /** A REFER is under way, or one ended without anybody knowing how. */
