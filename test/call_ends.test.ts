@@ -3,7 +3,7 @@ import { waitFor } from '../sim/installation/wait_for.ts';
 import { deleteRoom } from '../src/telephony/livekit_api.ts';
 import { Caller } from './caller.ts';
 import { sharedInstallation } from './shared_installation.ts';
-import { wholeRecord, wholeRecords } from './whole_record.ts';
+import { recorded, wholeRecord, wholeRecords } from './whole_record.ts';
 
 const NUMBER = '+15550106050';
 const SILENT = '+15550106051';
@@ -81,6 +81,14 @@ turns:
     await caller.speaks();
     await caller.model(({ toolCalls }) => toolCalls.length === 1);
     await caller.call.hangUp();
+    // The note and what is written of the call behind its end go their own ways.
+    const { call_id } = await recorded(installation, 'call.started');
+    const isNoted = async () =>
+      (await installation.events()).some(
+        (one) =>
+          one.call_id === call_id && one.event === 'crm.updated' && one.data.operation === 'note',
+      );
+    await waitFor(isNoted, { what: 'the note in the CRM' });
     const record = await wholeRecord(installation);
     expect(record.ended.end_reason).toBe('caller_hung_up');
     expect(
