@@ -57,9 +57,11 @@ test('machines are hung up on, unless the profile says otherwise', async () => {
   expect(await problemsOf(`${MINIMAL}voicemail: { policy: leave_message }\n`)).toEqual([
     'x.yaml:3 voicemail.message: is missing: leave_message needs something to leave',
   ]);
-  expect(await problemsOf(`${MINIMAL}voicemail: { policy: shout, message: "{{nme}}" }\n`)).toEqual([
+  expect(
+    await problemsOf(`${MINIMAL}voicemail: { policy: shout, message: "{{priorty}}" }\n`),
+  ).toEqual([
     'x.yaml:3 voicemail.policy: must be one of hang_up, leave_message, continue',
-    expect.stringContaining('x.yaml:3 voicemail.message: nothing fills {{nme}}'),
+    'x.yaml:3 voicemail.message: {{priorty}}: did you mean priority?',
   ]);
 });
 

@@ -33,7 +33,7 @@ export function configurationPage(): string {
       profileRows(z.toJSONSchema(profileSchema, { io: 'input' })),
     ),
     '## Templates',
-    '`prompt`, `first_message`, `disclosure`, `voicemail.message` and `say` are [Liquid](https://liquidjs.com) templates: `{{customerName}}`, `{% if accountStatus == "active" %}…{% endif %}`, `{{customerName | default: "there"}}`. Syntax and variables are checked at the start; there are no includes. A variable without a value is empty.',
+    '`prompt`, `first_message`, `disclosure`, `voicemail.message` and `say` are [Liquid](https://liquidjs.com) templates: `{{customerName}}`, `{% if accountStatus == "active" %}…{% endif %}`, `{{customerName | default: "there"}}`. The syntax is checked at the start, and a name that is nearly one of these is taken for a slip; any other is one of a call’s own `variables`, from the API. There are no includes. A variable without a value is empty.',
     table(
       ['variable', 'meaning'],
       Object.entries(TEMPLATE_VARIABLES).map(([name, meaning]) => [code(name), meaning]),

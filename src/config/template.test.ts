@@ -69,6 +69,12 @@ describe('values', () => {
     ).toBe('A B c d company tags e f ');
   });
 
+  // An agent said "case object Object" to a callee.
+  test('an object is no text, whatever its fields are called', () => {
+    const caseId = { a: 1, toString: 'x', valueOf: 'y' };
+    expect(renderTemplate('Case {{caseId}}: {{caseId.a}}.', { caseId })).toBe('Case : 1.');
+  });
+
   test('are at most 500 characters long, and no letter is cut in half', () => {
     expect(plainText('a'.repeat(500))).toHaveLength(500);
     expect([...plainText('👋'.repeat(600))]).toEqual([...Array(499).fill('👋'), '…']);
@@ -104,8 +110,13 @@ describe('checking', () => {
 
   test('names an unknown variable, its line and what was probably meant', () => {
     expect(checkTemplate('Hi\n{{custmerName}}', known)).toEqual([
-      { line: 2, message: 'nothing fills {{custmerName}}: did you mean customerName?' },
+      { line: 2, message: '{{custmerName}}: did you mean customerName?' },
     ]);
+  });
+
+  // A profile that named a variable of its user's own did not start, though the API gives such.
+  test('accepts a name that is none of ours, for the API may fill it', () => {
+    expect(checkTemplate('About {{product}}: {{order.number}}', known)).toEqual([]);
   });
 
   test.each([

@@ -40,7 +40,10 @@ export function renderTemplate(source: string, variables: Record<string, unknown
   }
 }
 
-/** What is wrong with a template before it is ever rendered: its syntax, or names nobody fills. */
+/**
+ * What is wrong with a template before it is ever rendered: its syntax, or a name that is nearly a known one.
+ * Any other name may be one of a call's own `variables`, which only the API knows.
+ */
 export function checkTemplate(source: string, known: readonly string[]): TemplateProblem[] {
   let templates: ReturnType<typeof engine.parse>;
   try {
@@ -52,9 +55,9 @@ export function checkTemplate(source: string, known: readonly string[]): Templat
   for (const [root, uses] of Object.entries(engine.analyzeSync(templates).globals)) {
     if (known.includes(root)) continue;
     const guess = nearest(root, known);
-    const hint = guess ? `did you mean ${guess}?` : `there are ${known.join(', ')}`;
+    if (guess === null) continue;
     const line = uses[0]?.location.row ?? 1;
-    problems.push({ line, message: `nothing fills {{${root}}}: ${hint}` });
+    problems.push({ line, message: `{{${root}}}: did you mean ${guess}?` });
   }
   return problems;
 }

@@ -6,7 +6,8 @@
  * - invisible characters go (zero-width, bidirectional overrides, tags, private use), so that
  *   what the operator sees in the CRM is what the model reads;
  * - braces go, so that no value, nor two side by side, can form a `{{` or `{%`;
- * - a text ends after 500 characters, a list or an object after 100 entries and 5 levels.
+ * - a text ends after 500 characters, a list or an object after 100 entries and 5 levels;
+ * - an object in the place of a text is nothing: its fields are reached by their names.
  *
  * This keeps values from looking like the prompt's own lines; it cannot keep a model from
  * believing what a value says.
@@ -52,5 +53,6 @@ function plain(value: unknown, level: number): unknown {
   for (const [key, entry] of Object.entries(value).slice(0, MAX_ENTRIES)) {
     entries.push([plainText(key), plain(entry, level + 1)]);
   }
-  return Object.fromEntries(entries);
+  // Whatever its fields are called: one named so could not be made a text at all.
+  return Object.defineProperty(Object.fromEntries(entries), 'toString', { value: () => '' });
 }

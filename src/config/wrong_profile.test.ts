@@ -68,7 +68,7 @@ transfers:
   sales: { to: "tel:+15550100200", say: "{% include 'x' %}" }
 `),
     ).toEqual([
-      'x.yaml:5 prompt: nothing fills {{custmerName}}: did you mean customerName?',
+      'x.yaml:5 prompt: {{custmerName}}: did you mean customerName?',
       'x.yaml:6 first_message: output "{{customerName" not closed',
       'x.yaml:8 transfers.sales.say: tag "include" not found',
     ]);
