@@ -1,13 +1,13 @@
-import { loadSettings } from '../src/config/settings.ts';
 import { openAdminStore } from '../src/ledger/admin_store.ts';
 import type { Store } from '../src/store/store.ts';
+import { commandSettings } from './command_settings.ts';
 
 /** Of every command's help: npm swallows options that stand before the two dashes. */
 export const NPM_OPTIONS_HINT = '\nWith npm, options stand behind --:';
 
 /** What a command does with the store: through a running worker, or on the file itself. */
 export async function withStore<T>(use: (store: Store) => Promise<T>): Promise<T> {
-  const store = await openAdminStore(loadSettings().dataDir);
+  const store = await openAdminStore(commandSettings().dataDir);
   try {
     return await use(store);
   } finally {

@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import type { CountryCode } from 'libphonenumber-js/min';
-import { loadSettings } from '../src/config/settings.ts';
 import { importContactsCsv } from '../src/crm/contacts_csv.ts';
 import { isCallwireError } from '../src/errors.ts';
 import { openAdminStore } from '../src/ledger/admin_store.ts';
 import type { Store } from '../src/store/store.ts';
+import { commandSettings } from './command_settings.ts';
 import { count, country, runCsvImport } from './csv_import.ts';
 
 /*
@@ -65,7 +65,7 @@ async function list(
 }
 
 async function withStore<T>(use: (store: Store) => Promise<T>): Promise<T> {
-  const { dataDir, crm } = loadSettings();
+  const { dataDir, crm } = commandSettings();
   if (crm.adapter !== 'builtin') {
     say(`note: calls look contacts up in CRM_ADAPTER=${crm.adapter}, not in these`);
   }

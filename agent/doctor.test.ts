@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { COMMAND_LIMIT_MS, commandFolder, runCommand } from './testing/run_command.ts';
 
@@ -33,6 +35,26 @@ describe('npm run doctor', { timeout: COMMAND_LIMIT_MS }, () => {
           remedy: expect.stringContaining('.env'),
         },
       ],
+    });
+  });
+
+  // The secret that a profile names was in .env, the worker had it, and the doctor said it was not set.
+  it('has from .env what the worker has from it', async () => {
+    const folder = await commandFolder();
+    await mkdir(join(folder, 'agents'));
+    await writeFile(
+      join(folder, 'agents', 'desk.yaml'),
+      'name: Desk\nprompt: Help.\nhooks: { on_call_start: "http://127.0.0.1:1/start", secret_env: HOOK_SECRET }\n',
+    );
+    await writeFile(
+      join(folder, '.env'),
+      'LIVEKIT_URL=ws://127.0.0.1:1\nLIVEKIT_API_KEY=x\nLIVEKIT_API_SECRET=y\nAGENTS_DIR=agents\nHOOK_SECRET=a-made-up-secret\n',
+    );
+    const { stdout } = await runCommand('doctor', ['--json'], { folder });
+    const { findings } = JSON.parse(stdout) as { findings: { check: string }[] };
+    expect(findings.find(({ check }) => check === 'agents')).toMatchObject({
+      status: 'ok',
+      message: 'desk',
     });
   });
 });

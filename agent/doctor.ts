@@ -1,7 +1,8 @@
 import './node_version.ts';
 import { Command } from 'commander';
-import { loadSettings, type Settings } from '../src/config/settings.ts';
+import type { Settings } from '../src/config/settings.ts';
 import { NPM_OPTIONS_HINT } from './admin_command.ts';
+import { commandSettings } from './command_settings.ts';
 import { checksOf } from './doctor/checks.ts';
 import { examine, type Finding, problemOf } from './doctor/finding.ts';
 import { hasProblem, Progress, table, verdict } from './doctor/report.ts';
@@ -34,7 +35,7 @@ async function run({ json = false }): Promise<void> {
 async function lookAtAll(): Promise<Finding[]> {
   let settings: Settings;
   try {
-    settings = loadSettings();
+    settings = commandSettings();
   } catch (error) {
     return [{ check: 'settings', ...problemOf(error) }];
   }

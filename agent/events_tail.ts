@@ -1,10 +1,11 @@
 import './node_version.ts';
 import { Command, InvalidArgumentError } from 'commander';
 import { newSigningSecret } from '../src/api/signing_secret.ts';
-import { loadSettings, type Settings } from '../src/config/settings.ts';
+import type { Settings } from '../src/config/settings.ts';
 import { CallwireError } from '../src/errors.ts';
 import { NPM_OPTIONS_HINT, say } from './admin_command.ts';
 import { apiEventSource } from './api_event_source.ts';
+import { commandSettings } from './command_settings.ts';
 import { type EventSource, eventFeed, type FeedEvent } from './event_feed.ts';
 import { createEventForwarder, type EventForwarder } from './event_forwarder.ts';
 import { exitWithError } from './exit_with_error.ts';
@@ -47,7 +48,7 @@ const program = new Command('events:tail')
   .action((options: Options) => tail(options));
 
 async function tail(options: Options): Promise<void> {
-  const settings = loadSettings();
+  const settings = commandSettings();
   const forwarder = forwarderTo(options, settings);
   const source = await sourceOf(options, settings);
   const stop = new AbortController();

@@ -2,8 +2,7 @@ import './node_version.ts';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { applyDotEnv } from '../src/config/dot_env.ts';
-import { loadSettings } from '../src/config/settings.ts';
+import { commandSettings } from './command_settings.ts';
 import { exitWithError } from './exit_with_error.ts';
 
 /** `npm run agent dev|start`: the worker that answers the calls. */
@@ -27,8 +26,7 @@ program.addHelpText(
 
 async function run(mode: 'dev' | 'start'): Promise<void> {
   if (mode === 'dev') process.env.CALLWIRE_PRETTY ??= '1';
-  applyDotEnv();
-  const settings = loadSettings({ mode });
+  const settings = commandSettings({ mode });
   // Compiled code is kept in DATA_DIR, which is nobody else's: a call process then loads in 0.65 s
   // of CPU instead of 1.0 s, time that on a busy machine is taken from running calls.
   process.env.NODE_COMPILE_CACHE ??= join(settings.dataDir, 'compile-cache');

@@ -1,6 +1,6 @@
 import './node_version.ts';
 import { Command } from 'commander';
-import { loadSettings, type Settings } from '../src/config/settings.ts';
+import type { Settings } from '../src/config/settings.ts';
 import {
   addressWarning,
   carrierInstructions,
@@ -16,6 +16,7 @@ import {
 } from '../src/telephony/outbound_trunk.ts';
 import type { Provisioned } from '../src/telephony/provisioning.ts';
 import { webhookInstructions } from '../src/telephony/webhook_address.ts';
+import { commandSettings } from './command_settings.ts';
 import { exitWithError } from './exit_with_error.ts';
 
 /*
@@ -43,7 +44,7 @@ const program = new Command('sip:setup')
   .action((options: { open?: boolean; remove?: boolean }) => run(options));
 
 async function run({ open = false, remove = false }): Promise<void> {
-  const settings = loadSettings();
+  const settings = commandSettings();
   const { sip } = livekitApi(settings.livekit);
   if (remove) {
     await removeAll(sip, settings);

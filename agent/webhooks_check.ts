@@ -1,9 +1,9 @@
 import './node_version.ts';
 import { Command, InvalidArgumentError } from 'commander';
-import { loadSettings } from '../src/config/settings.ts';
 import { CallwireError } from '../src/errors.ts';
 import type { SignatureFamily } from '../src/events/signatures.ts';
 import { NPM_OPTIONS_HINT } from './admin_command.ts';
+import { commandSettings } from './command_settings.ts';
 import { exitWithError } from './exit_with_error.ts';
 import { receiverUrl, usableSecret } from './receiver_options.ts';
 import { type CheckResult, checkReceiver } from './receiver_report.ts';
@@ -43,7 +43,7 @@ const program = new Command('webhooks:check')
   .action((text: string, options: Options) => check(receiverUrl(text), options));
 
 async function check(url: URL, options: Options): Promise<void> {
-  const secret = options.secret ?? loadSettings().webhookSecret;
+  const secret = options.secret ?? commandSettings().webhookSecret;
   if (secret === undefined) {
     throw new CallwireError('SECRET_MISSING', 'The secret of the receiver is needed.', {
       remedy: 'Set WEBHOOK_SECRET, in the environment or in .env, or use --secret.',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readDotEnv } from '../../src/config/dot_env.ts';
 import '../../src/config/plain_messages.ts';
 import type { Call, CallEnding, TimelineEntry } from './call.ts';
 
@@ -19,11 +20,16 @@ export const keysOption = z.string().regex(/^[0-9*#A-Da-d]+$/, 'keys from 0-9, *
 
 export const referOption = z.enum(['accept', 'refuse']);
 
+/** With `.env` of this folder, as every command has it. */
+export function environment(): NodeJS.Dict<string> {
+  return { ...readDotEnv(process.cwd()), ...process.env };
+}
+
 /** The password of `--username`, from where it is not in the list of processes. */
 export function loginOf(username: string | undefined) {
   return username === undefined
     ? undefined
-    : { username, password: process.env.PHONE_PASSWORD ?? '' };
+    : { username, password: environment().PHONE_PASSWORD ?? '' };
 }
 
 /** A line of the timeline, in seconds since `startedAt`. */

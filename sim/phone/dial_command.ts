@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import { z } from 'zod';
-import { readDotEnv } from '../../src/config/dot_env.ts';
 import type { Call } from './call.ts';
 import {
   durationOption,
   entryLine,
+  environment,
   keysOption,
   loginOf,
   referOption,
@@ -68,7 +68,7 @@ export function dialCommand(): Command {
 
 /** Where `npm run stack` listens with the settings of this folder. */
 function localStack(): string {
-  const { STACK_SIP_PORT: port } = { ...readDotEnv(process.cwd()), ...process.env };
+  const { STACK_SIP_PORT: port } = environment();
   return `127.0.0.1:${port || 5060}`;
 }
 

@@ -19,7 +19,7 @@ export function readDotEnv(cwd: string): NodeJS.Dict<string> {
 
 /**
  * Fills in what the environment lacks from `.env`, and sets the log level from the result. Each
- * main calls it once, before anything else: forked call processes inherit the environment, not the
+ * command calls it once, before anything else: forked call processes inherit the environment, not the
  * file. A variable that is set to nothing is set, so that `WEBHOOK_URL= npm run agent dev` works.
  */
 export function applyDotEnv(
