@@ -103,7 +103,7 @@ export interface paths {
         put?: never;
         /**
          * End a call
-         * @description In whatever state it is: one that waits is never dialled, one that rings or talks is hung up. Takes no body. Returns the call as it then is; one that had ended stays as it was.
+         * @description In whatever state it is: one that waits is never dialled, one that rings or talks is hung up. Takes no body. Returns the call as it then is; one that had ended stays as it was, and so does one of another platform (`provider`), which only that platform can end.
          *
          *     Scope: `calls:write`.
          */

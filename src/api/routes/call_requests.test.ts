@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { simplified } from '../../ingest/testing/bodies.ts';
 import { apiThatCalls, type GateRules } from '../testing/api_that_calls.ts';
 import { type TestApi, testApi } from '../testing/test_api.ts';
 import { liveCall } from '../testing/written_call.ts';
@@ -152,6 +153,17 @@ describe('a call that is ended', () => {
       status: 200,
       body: { call: { endReason: 'ended_by_api' } },
     });
+  });
+
+  it('runs on where it is of another platform, which alone can end it', async () => {
+    const { api, rooms } = await callingApi();
+    await api.request('POST', '/api/calls/webhook', { body: simplified('call.answered') });
+    const [{ id }] = (await api.request('GET', '/v1/calls')).body.calls;
+    expect(await api.request('POST', `/v1/calls/${id}/end`)).toMatchObject({
+      status: 200,
+      body: { call: { id, provider: 'harbour-glue', status: 'active', endReason: null } },
+    });
+    expect(rooms).toEqual([]);
   });
 
   it('while it goes on loses its room, and its own process writes the end', async () => {

@@ -118,7 +118,7 @@ export function callRequestRoutes(app: ApiApp, options: ApiOptions): void {
         operationId: 'endCall',
         summary: 'End a call',
         description:
-          'In whatever state it is: one that waits is never dialled, one that rings or talks is hung up. Takes no body. Returns the call as it then is; one that had ended stays as it was.',
+          'In whatever state it is: one that waits is never dialled, one that rings or talks is hung up. Takes no body. Returns the call as it then is; one that had ended stays as it was, and so does one of another platform (`provider`), which only that platform can end.',
         tags,
         params: IdParams,
         response: { 200: CallAnswer, default: ErrorAnswer },
