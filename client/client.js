@@ -18,10 +18,12 @@ export function createClient(options) {
         headers: { authorization: `Bearer ${apiKey}` },
         fetch: async (request) => {
             const signal = AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]);
-            if (placesCall(request) && !request.headers.has(IDEMPOTENCY_KEY)) {
+            // Beside one in the body, another in the header is refused.
+            const hasOwnKey = placesCall(request) && (await hasKeyInBody(request));
+            if (placesCall(request) && !hasOwnKey && !request.headers.has(IDEMPOTENCY_KEY)) {
                 request.headers.set(IDEMPOTENCY_KEY, crypto.randomUUID());
             }
-            const limit = isRepeatable(request) ? attempts : 1;
+            const limit = hasOwnKey || isRepeatable(request) ? attempts : 1;
             for (let attempt = 1;; attempt++) {
                 const sent = new Request(request.clone(), { signal });
                 const answer = await send(sent).catch((error) => {
@@ -93,6 +95,13 @@ export async function waitForCall(client, id, { until = 'ended', timeoutMs = 3_6
 const IDEMPOTENCY_KEY = 'idempotency-key';
 function placesCall({ method, url }) {
     return method === 'POST' && new URL(url).pathname.endsWith('/calls');
+}
+async function hasKeyInBody(request) {
+    const body = await request
+        .clone()
+        .json()
+        .catch(() => null);
+    return Boolean(body?.idempotencyKey);
 }
 function isRepeatable({ method, url, headers }) {
     if (method === 'GET' || method === 'DELETE' || headers.has(IDEMPOTENCY_KEY))

@@ -84,6 +84,14 @@ describe('callwire/client', () => {
     expect((await store.listCalls({ limit: 10 })).map(({ id }) => id)).toEqual([call.id]);
   });
 
+  it('makes no key beside one of yours, and asks again with that', async () => {
+    const { client, sent } = await clientOfApi((request, attempt) =>
+      attempt === 1 ? failed(503) : fetch(request),
+    );
+    await placeCall(client, { ...CALL, idempotencyKey: 'k' });
+    expect(sent.map(({ headers }) => headers.get('idempotency-key'))).toEqual([null, null]);
+  });
+
   it('asks only once where that could do something twice, and gives up in the end', async () => {
     const { client, sent } = await clientOfApi(() => failed(503));
     const body = { name: 'mine', url: 'https://backend.example/events' };

@@ -51,10 +51,12 @@ export function createClient(options: ClientOptions): CallwireClient {
     headers: { authorization: `Bearer ${apiKey}` },
     fetch: async (request) => {
       const signal = AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]);
-      if (placesCall(request) && !request.headers.has(IDEMPOTENCY_KEY)) {
+      // Beside one in the body, another in the header is refused.
+      const hasOwnKey = placesCall(request) && (await hasKeyInBody(request));
+      if (placesCall(request) && !hasOwnKey && !request.headers.has(IDEMPOTENCY_KEY)) {
         request.headers.set(IDEMPOTENCY_KEY, crypto.randomUUID());
       }
-      const limit = isRepeatable(request) ? attempts : 1;
+      const limit = hasOwnKey || isRepeatable(request) ? attempts : 1;
       for (let attempt = 1; ; attempt++) {
         const sent = new Request(request.clone(), { signal });
         const answer = await send(sent).catch((error: unknown) => {
@@ -149,6 +151,14 @@ const IDEMPOTENCY_KEY = 'idempotency-key';
 
 function placesCall({ method, url }: Request): boolean {
   return method === 'POST' && new URL(url).pathname.endsWith('/calls');
+}
+
+async function hasKeyInBody(request: Request): Promise<boolean> {
+  const body: unknown = await request
+    .clone()
+    .json()
+    .catch(() => null);
+  return Boolean((body as { idempotencyKey?: unknown } | null)?.idempotencyKey);
 }
 
 function isRepeatable({ method, url, headers }: Request): boolean {

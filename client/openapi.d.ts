@@ -1007,7 +1007,7 @@ export interface operations {
                     metadata?: {
                         [key: string]: unknown;
                     } | null;
-                    /** @description One call for each key in 24 hours; the header `Idempotency-Key` does the same. */
+                    /** @description One call for each key in 24 hours; the header `Idempotency-Key` does the same. Two that differ are refused. */
                     idempotencyKey?: string | null;
                     /** @description You know that this person agreed to be called. */
                     knownConsent?: boolean | null;

@@ -51,6 +51,23 @@ describe('a call that is asked for', () => {
     expect(await jobsOf(api)).toHaveLength(1);
   });
 
+  // The one of the header was forgotten, and a retry without a body's key would have called again.
+  it('is none where body and header have different keys', async () => {
+    const { api, place } = await callingApi();
+    expect(await place({ idempotencyKey: 'b' }, { 'idempotency-key': 'a' })).toMatchObject({
+      status: 400,
+      body: {
+        error: {
+          code: 'invalid_request',
+          message: expect.stringMatching(/^idempotencyKey: .* Idempotency-Key/),
+        },
+      },
+    });
+    expect(await jobsOf(api)).toEqual([]);
+    const both = await place({ idempotencyKey: 'a' }, { 'idempotency-key': ' a ' });
+    expect(both.status).toBe(202);
+  });
+
   it('from 50 requests at once is one', async () => {
     const { api, place } = await callingApi();
     const answers = await Promise.all(

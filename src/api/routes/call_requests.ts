@@ -54,7 +54,9 @@ const NewCall = z.object({
   metadata: Metadata.nullish(),
   idempotencyKey: text(255)
     .nullish()
-    .describe('One call for each key in 24 hours; the header `Idempotency-Key` does the same.'),
+    .describe(
+      'One call for each key in 24 hours; the header `Idempotency-Key` does the same. Two that differ are refused.',
+    ),
   knownConsent: z.boolean().nullish().describe('You know that this person agreed to be called.'),
   consentRecordId: text(255).nullish().describe('Where that is written down; counts as consent.'),
   scheduledFor: Time.nullish().describe('When to call. Default: at once.'),
@@ -136,9 +138,9 @@ function requestOf(
   body: z.infer<typeof NewCall>,
   given: { apiKeyId: string; headerKey: string | undefined; callerNumber: string | undefined },
 ): CallRequest {
-  const { idempotencyKey, ...asked } = body;
+  const { idempotencyKey: _, ...asked } = body;
   const from = fromNumber(body, given.callerNumber);
-  const key = idempotencyKey || given.headerKey || null;
+  const key = idempotencyKey(body, given.headerKey);
   const scheduledFor = body.scheduledFor ? Date.parse(body.scheduledFor) : null;
   if (scheduledFor !== null && scheduledFor > Date.now() + MAX_AHEAD_MS) {
     throw invalidField('scheduledFor', 'is more than a year ahead');
@@ -155,6 +157,20 @@ function requestOf(
     idempotency: key === null ? null : { key, bodyHash: hashOf(asked) },
     followsCallId: null,
   };
+}
+
+/** Two that differ are two intentions, of which one would be forgotten. */
+function idempotencyKey(
+  { idempotencyKey: key }: z.infer<typeof NewCall>,
+  headerKey: string | undefined,
+): string | null {
+  if (key && headerKey && key !== headerKey) {
+    throw invalidField(
+      'idempotencyKey',
+      'is another than that of the header Idempotency-Key: send one of them, or the same in both',
+    );
+  }
+  return key || headerKey || null;
 }
 
 function fromNumber(
