@@ -79,7 +79,11 @@ async function ask(
       },
       { signal: ending.signal },
     );
-    if (error !== null) log.warn({ tool: tool.name, error, status }, 'the tool hook failed');
+    if (error !== null) {
+      log.warn({ tool: tool.name, error, status }, 'the tool hook failed');
+      const message = `the tool ${tool.name} failed at the backend (${status ?? error})`;
+      call.journal.error('tool_failed', message).catch(() => undefined);
+    }
     return result;
   } catch (error) {
     if (!ending.signal.aborted) throw error;
