@@ -9,10 +9,13 @@ set -euo pipefail
 url=${CALLWIRE_URL:-http://127.0.0.1:8080} agent=${AGENT:-receptionist}
 
 # What passes by itself is asked again: the key makes that one call, however often it is asked for.
+# Of a refusal the body says why: {"error":{"code":…,"message":…}}.
 request() {
-  curl --silent --show-error --fail-with-body --max-time 10 --retry 4 --retry-connrefused \
+  local answer
+  answer=$(curl --silent --show-error --fail-with-body --max-time 10 --retry 4 --retry-connrefused \
     -H "Authorization: Bearer $API_KEY" -X "$1" "$url$2" \
-    ${3:+-H 'Content-Type: application/json' -d "$3"}
+    ${3:+-H 'Content-Type: application/json' -d "$3"}) || { echo "$answer" >&2; return 1; }
+  echo "$answer"
 }
 
 # The first text of that name in a JSON answer; with jq: jq -r '.call.id'.
