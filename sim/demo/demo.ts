@@ -8,6 +8,7 @@ import { describeCallingIn } from './calling_in.ts';
 import type { Demo } from './demo_context.ts';
 import { placeCall } from './place_call.ts';
 import type { Terminal } from './terminal.ts';
+import { failureOf } from './verdict.ts';
 
 export interface DemoOptions {
   terminal: Terminal;
@@ -35,8 +36,10 @@ export async function runDemo({ terminal, keep, signal }: DemoOptions): Promise<
   let failed = false;
   try {
     const running = await bringUp(demo);
-    const ok = await placeCall(demo, running);
-    if (!keep || !ok) return ok;
+    const failure = failureOf(await placeCall(demo, running));
+    const ok = failure === null;
+    if (!ok) terminal.line(`\n${failure} Exit code 1${keep ? ' when this is stopped' : ''}.`);
+    if (!keep) return ok;
     await describeCallingIn(demo, running.installation);
     await aborted(demo.signal);
     if (signal.aborted) return ok;

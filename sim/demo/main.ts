@@ -12,14 +12,16 @@ const program = new Command('demo')
       'the worker, and stand-ins for the phone, the CRM backend and the model. It takes about 40 s;\n' +
       'the first start builds the LiveKit programs, which takes minutes.',
   )
-  .option('--keep', 'stay up after the call, so that you can call in')
+  .option('--keep', 'stay up after the call, whatever came of it, so that you can call in')
   .showHelpAfterError()
   .addHelpText(
     'after',
     '\nWith npm, options stand behind --: npm run demo -- --keep' +
       '\nWith OPENAI_API_KEY (in the environment or .env) the real model speaks, at its price.' +
       '\nThe recording and the log of the worker are kept in .callwire/demo.' +
-      '\nExit code 0: the caller was known before the answer, and every event arrived, verified.',
+      '\nExit code 0: every check that is shown behind the call has a ✓: the caller was known before the' +
+      '\nanswer, the ledger has no gap, every event arrived, verified, the stand-in for the model called' +
+      '\nits tools, and the call was completed. With --keep it ends with that on Ctrl-C.',
   )
   .action(run);
 

@@ -8,7 +8,7 @@ import { loadScenario } from '../realtime/scenario.ts';
 import { CONTACT, type Running, SCENARIO } from './bring_up.ts';
 import { converse } from './caller.ts';
 import type { Demo } from './demo_context.ts';
-import { isDelivered, judge } from './verdict.ts';
+import { type Finding, isDelivered, judge } from './verdict.ts';
 
 const EXPECTED_TOOLS = ['record_intent', 'lookup_crm', 'update_crm_note', 'end_call'];
 
@@ -16,8 +16,8 @@ const RINGING_LIMIT_MS = 30_000;
 const DELIVERED_LIMIT_MS = 30_000;
 const REASON_LIMIT_MS = 5_000;
 
-/** The call itself, as it happens, then what is to be said of it. `true` where all is well. */
-export async function placeCall(demo: Demo, running: Running): Promise<boolean> {
+/** The call itself, as it happens, then what is to be said of it. Resolves with that. */
+export async function placeCall(demo: Demo, running: Running): Promise<Finding[]> {
   const { terminal, signal, folder } = demo;
   const { installation, watch, timeline } = running;
   const { turns } = await loadScenario(SCENARIO);
@@ -55,9 +55,10 @@ export async function placeCall(demo: Demo, running: Running): Promise<boolean> 
     else terminal.bad(title, detail);
   }
   terminal.line(`\n  Recording: ${recording}\n  (stereo: the caller left, the agent right)`);
-  const ok = findings.every((finding) => finding.ok);
-  if (!ok) terminal.line(`  Log of the worker: ${join(folder, 'worker.log')}`);
-  return ok;
+  if (findings.some(({ ok }) => !ok)) {
+    terminal.line(`  Log of the worker: ${join(folder, 'worker.log')}`);
+  }
+  return findings;
 }
 
 /** A refusal of the worker's has its reason in the ledger; the phone only hears 486. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EventId } from '../../src/ids.ts';
-import { type Evidence, judge } from './verdict.ts';
+import { type Evidence, failureOf, judge } from './verdict.ts';
 
 const VALID = { standard: true, timestamped: true, plain: true };
 
@@ -89,5 +89,14 @@ describe('the verdict', () => {
     const [ended, completed] = events.slice(3);
     const swapped = [...events.slice(0, 3), completed!, ended!];
     expect(faults({ events: swapped }).at(-1)).toContain('stands before call.ended');
+  });
+
+  // With --keep the demo ended there, and did not say why.
+  it('names the checks that have failed', () => {
+    expect(failureOf(judge(good))).toBeNull();
+    expect(failureOf(judge({ ...good, tools: [] }))).toBe('This check has failed: tools.');
+    expect(failureOf(judge({ ...good, tools: [], received: [] }))).toBe(
+      'These checks have failed: events, tools.',
+    );
   });
 });

@@ -31,6 +31,13 @@ export function judge(evidence: Evidence): Finding[] {
   ];
 }
 
+/** By its name what was not as it should be, in a sentence; `null` where all was. */
+export function failureOf(findings: readonly Finding[]): string | null {
+  const failed = findings.filter(({ ok }) => !ok).map(({ title }) => title);
+  if (failed.length === 0) return null;
+  return `${failed.length === 1 ? 'This check has' : 'These checks have'} failed: ${failed.join(', ')}.`;
+}
+
 function contextFirst({ answeredAt, context, events }: Evidence): Finding {
   const found = (ok: boolean, detail: string) => ({ ok, title: 'context first', detail });
   if (answeredAt === undefined) return found(false, 'the phone was never answered');
