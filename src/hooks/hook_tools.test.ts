@@ -50,6 +50,11 @@ describe('the tools of a backend', () => {
       '#9',
     ]);
     for (const { reason } of refused) expect(reason).toMatch(/\w/);
+    // It said "wrong: name" only.
+    expect(refused[2]?.reason).toBe(
+      'its name may have letters (a-z, A-Z), digits, _ and -, 64 at most',
+    );
+    expect(refused[7]?.reason).toBe('its definition must be a group of keys, not null');
   });
 
   it('are 128 at the most', () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import '../config/plain_messages.ts';
 import type { JsonObject } from './json.ts';
 import { type ArgumentCheck, judgeSchema } from './tool_schema.ts';
 
@@ -21,7 +22,9 @@ export interface RefusedTool {
 const MAX_TOOLS = 128;
 
 const functionSchema = z.object({
-  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, {
+    error: 'may have letters (a-z, A-Z), digits, _ and -, 64 at most',
+  }),
   description: z
     .string()
     .max(16 * 1024)
@@ -57,8 +60,10 @@ function readTool(entry: unknown): BackendTool | string {
   if (type !== undefined && type !== 'function') return 'its type is not "function"';
   const read = functionSchema.safeParse(field(entry, 'function') ?? entry);
   if (!read.success) {
-    const wrong = read.error.issues.map(({ path }) => path.join('.') || 'function');
-    return `wrong: ${[...new Set(wrong)].join(', ')}`;
+    const wrong = read.error.issues.map(
+      ({ path, message }) => `its ${path.join('.') || 'definition'} ${message}`,
+    );
+    return wrong.join(', ');
   }
   const { name, description, parameters } = read.data;
   const schema = judgeSchema(parameters);
