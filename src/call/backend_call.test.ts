@@ -157,7 +157,10 @@ describe('a start hook that gives no agent', () => {
     const { consulted, errors } = await consult();
     expect(consulted).toEqual({ kind: 'missing' });
     expect(errors).toEqual([
-      { code: 'start_hook_failed', message: 'the start hook gave no agent (invalid_answer)' },
+      {
+        code: 'start_hook_failed',
+        message: 'the start hook gave no agent (invalid_answer: systemPrompt is missing)',
+      },
     ]);
   });
 

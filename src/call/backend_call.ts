@@ -201,10 +201,11 @@ function silenceWithin(
 
 function missing(
   call: LiveCall,
-  { code, status }: { code: string; status: number | null },
+  { code, status, fault }: { code: string; status: number | null; fault?: string },
 ): Consulted {
-  call.log.error({ code, status }, 'the start hook gave no agent');
-  complain(call, 'start_hook_failed', `the start hook gave no agent (${status ?? code})`);
+  call.log.error({ code, status, fault }, 'the start hook gave no agent');
+  const why = [status ?? code, ...(fault === undefined ? [] : [fault])].join(': ');
+  complain(call, 'start_hook_failed', `the start hook gave no agent (${why})`);
   return { kind: 'missing' };
 }
 

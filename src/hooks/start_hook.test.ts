@@ -81,13 +81,22 @@ describe('a start hook', () => {
     expect(backend.asked[0]?.body.callerNumber).toBeNull();
   });
 
+  const invalid = (fault: string) => ({ code: 'invalid_answer', status: null, fault });
   const html = '<!doctype html><title>Bad gateway</title>';
   it.each<[string, (response: ServerResponse) => void, object]>([
     ['401', (r) => sendJson(r, { error: 'signature' }, 401), { code: 'status', status: 401 }],
     ['500', (r) => sendJson(r, { error: 'made up' }, 500), { code: 'status', status: 500 }],
     ['a redirect', (r) => void r.writeHead(302, { location: '/x' }).end(), { code: 'redirect' }],
-    ['HTML', (r) => void r.end(html), { code: 'invalid_answer' }],
-    ['nothing', (r) => void r.writeHead(204).end(), { code: 'invalid_answer' }],
+    ['HTML', (r) => void r.end(html), invalid('the body is no JSON')],
+    ['nothing', (r) => void r.writeHead(204).end(), invalid('the body is empty')],
+    ['a list', (r) => sendJson(r, [SECRET]), invalid('the JSON is no object')],
+    ['null', (r) => sendJson(r, null), invalid('the JSON is no object')],
+    ['no prompt', (r) => sendJson(r, { openaiApiKey: 'k' }), invalid('systemPrompt is missing')],
+    [
+      'a prompt of no use',
+      (r) => sendJson(r, { systemPrompt: ' ' }),
+      invalid('systemPrompt is empty, too long or no text'),
+    ],
     ['5 MB', (r) => sendJson(r, { systemPrompt: 'x'.repeat(5e6) }), { code: 'answer_too_large' }],
     ['half an answer', (r) => halfAnAnswer(r), { code: 'answer_too_large' }],
     ['a closed connection', (r) => void r.destroy(), { code: 'connection' }],

@@ -18,8 +18,8 @@ export interface StartedCall {
 
 export type StartOutcome =
   | { ok: true; answer: StartAnswer; ignored: readonly string[]; ms: number }
-  /** `code`: `postHook`'s, or `invalid_answer` for a 2xx that says nothing of use. */
-  | { ok: false; code: string; status: number | null; ms: number };
+  /** `code`: `postHook`'s, or `invalid_answer` for a 2xx that says nothing of use; `fault` is of that. */
+  | { ok: false; code: string; status: number | null; fault?: string; ms: number };
 
 /** Prompt, tools with their schemas, metadata: more than this no model takes. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -53,7 +53,22 @@ export async function askStartHook(
   });
   if (!answer.ok) return { ok: false, code: answer.code, status: answer.status, ms: elapsed() };
   if (answer.cut) return { ok: false, code: 'answer_too_large', status: null, ms: elapsed() };
-  const { answer: read, ignored } = readStartAnswer(parseJson(answer.text));
-  if (read === null) return { ok: false, code: 'invalid_answer', status: null, ms: elapsed() };
+  const json = parseJson(answer.text);
+  const { answer: read, ignored } = readStartAnswer(json);
+  if (read === null) {
+    const fault = faultOf(answer.text, json, ignored);
+    return { ok: false, code: 'invalid_answer', status: null, fault, ms: elapsed() };
+  }
   return { ok: true, answer: read, ignored, ms: elapsed() };
+}
+
+/** Why no agent could be made of an answer. */
+function faultOf(text: string, json: unknown, ignored: readonly string[]): string {
+  if (text.trim() === '') return 'the body is empty';
+  if (json === undefined) return 'the body is no JSON';
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    return 'the JSON is no object';
+  }
+  if (ignored.includes('systemPrompt')) return 'systemPrompt is empty, too long or no text';
+  return 'systemPrompt is missing';
 }
