@@ -5,6 +5,7 @@ import { plainText } from '../config/template_values.ts';
 import { templateVariables } from '../config/template_variables.ts';
 import type { Contact, Crm } from '../crm/crm.ts';
 import { isCallwireError } from '../errors.ts';
+import { type FoundContact, spokenContact } from '../tools/spoken_contact.ts';
 import type { JsonObject } from './loose.ts';
 import * as loose from './loose.ts';
 import type { KnownCaller, Question } from './platform.ts';
@@ -87,9 +88,7 @@ function wordsOf(value: unknown): string {
   return value === undefined || value === null ? '' : plainText(String(value));
 }
 
-type LookUp =
-  | { status: 'found'; contact: JsonObject }
-  | { status: 'not_found' | 'not_available' | 'not_allowed' };
+type LookUp = FoundContact | { status: 'not_found' | 'not_available' | 'not_allowed' };
 
 /**
  * As our own agent's `lookup_crm`: the number that somebody calls from is a hint, no identity, so only
@@ -109,8 +108,7 @@ async function lookUp(
   const contact = await find(phone, options, limit);
   if (contact === 'not_available') return { status: contact };
   if (contact === null) return { status: 'not_found' };
-  const fields = (agent?.speakFields ?? ['name']).map((name) => [name, contact[name] ?? null]);
-  return { status: 'found', contact: Object.fromEntries(fields) };
+  return spokenContact(contact, agent?.speakFields ?? ['name']);
 }
 
 /** Who has this number; `not_available` where the CRM does not say so in time. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { toE164 } from '../config/phone_number.ts';
+import { type FoundContact, spokenContact } from './spoken_contact.ts';
 import type { Tool } from './tool.ts';
 import type { ToolContext } from './tool_context.ts';
 
@@ -15,7 +16,7 @@ const parameters = z.object({
 const LATE_LOOKUP_MS = 5_000;
 
 type Outcome =
-  | { status: 'found'; contact: Record<string, unknown> }
+  | FoundContact
   | { status: 'not_found' | 'not_available' | 'not_allowed' | 'looking_up' };
 
 /**
@@ -24,11 +25,8 @@ type Outcome =
  * profile says `lookup: any`), and only its `speak_fields` ever reach the model's answer.
  */
 export function lookupCrm(context: ToolContext): Tool<typeof parameters> {
-  const spoken = (contact: Record<string, unknown> | null): Outcome => {
-    if (!contact) return { status: 'not_found' };
-    const fields = context.speakFields.map((field) => [field, contact[field] ?? null]);
-    return { status: 'found', contact: Object.fromEntries(fields) };
-  };
+  const spoken = (contact: Record<string, unknown> | null): Outcome =>
+    contact ? spokenContact(contact, context.speakFields) : { status: 'not_found' };
 
   const later = (find: (signal: AbortSignal) => Promise<Record<string, unknown> | null>) => {
     const limit = AbortSignal.any([context.signal, AbortSignal.timeout(LATE_LOOKUP_MS)]);
