@@ -158,6 +158,7 @@ export async function startRecord(
     });
     host = listening;
     sweeper.start(listening);
+    sweeper.takeLeftBehind();
     const deliveries = startDeliveries(settings, {
       store: store.background,
       secrets,

@@ -142,7 +142,6 @@ describe('a crash in the middle of a call', () => {
     await gone(installation.worker.pid);
 
     await installation.startWorker();
-    // Only the lease tells a dead call from one that has not found its new worker yet.
     expect(await caller.call.ended(undefined, 60_000)).toMatchObject({ by: 'them' });
     const record = await wholeRecord(installation);
     expect(record.ended.end_reason).toBe('worker_lost');

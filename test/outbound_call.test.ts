@@ -312,9 +312,48 @@ describe('an outbound call', () => {
     process.kill(callProcess, 'SIGKILL');
     await installation.startWorker();
     const call = await ended(id);
-    expect(['no_answer', 'dial_failed']).toContain(call.endReason);
+    // It gives up ringing before the takeover, or behind it.
+    expect(['no_answer', 'worker_lost']).toContain(call.endReason);
     expect((await typesOf(id)).filter((type) => type === 'call.ended')).toHaveLength(1);
     expect(installation.carrier.callsTo(phone(11))).toHaveLength(1);
+  });
+
+  /**
+   * 0 s    it rings; worker and call process are killed, and a worker is started
+   * 4 s    the phone is answered, and heard silence until the lease of the dead process had run out,
+   *        30 s; who put it down before had never been called, said the record
+   * This proves that the next worker need not wait for the lease to know that nobody has the call.
+   */
+  it('whose worker and process die while it rings is adopted by the next worker', async () => {
+    installation.carrier.subscribe(phone(17), answers({ ringMs: 4_000 }));
+    const id = await accepted(phone(17));
+    const call = await installation.carrier.waitForCall(phone(17));
+    await waitFor(async () => (await shown(id)).status === 'ringing' || undefined, {
+      what: 'the ringing',
+      deadlineMs: 30_000,
+    });
+    const callProcess = await installation.worker.callProcess(id);
+    installation.worker.kill('SIGKILL');
+    process.kill(callProcess, 'SIGKILL');
+    await installation.startWorker();
+    await call.heard.waitForTone(END_HZ, { minMs: 60, deadlineMs: 60_000 });
+    await call.hangUp();
+    expect(await ended(id)).toMatchObject({
+      endReason: 'caller_hung_up',
+      answeredAt: expect.any(String),
+    });
+    const said = installation.worker.lines.filter((line) => line.callId === id);
+    expect(said.map(({ msg }) => msg)).toEqual(
+      expect.arrayContaining([
+        'nobody holds a call of the worker before: it is swept up',
+        'call was lost, its phone is given to a new process',
+      ]),
+    );
+    expect(said.map(({ msg }) => msg)).not.toContain('call was lost, ending it');
+    expect(await typesOf(id)).toEqual(
+      expect.arrayContaining(['call.ringing', 'call.answered', 'call.ended']),
+    );
+    expect(installation.carrier.callsTo(phone(17))).toHaveLength(1);
   });
 
   it('whose process dies while it rings is adopted: the phone is answered and greeted', async () => {

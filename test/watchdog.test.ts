@@ -180,21 +180,23 @@ describe('a caller in a conversation', () => {
     const { caller, pid } = await talking();
     await killBoth(pid);
     await installation.startWorker();
-    await installation.worker.waitForLine(says('nobody holds a call: the sweep ends it'));
+    await installation.worker.waitForLine(
+      says('nobody holds a call of the worker before: it is swept up'),
+    );
     expect(await caller.call.ended()).toMatchObject({ by: 'them' });
     const record = await wholeRecord(installation);
     expect(record.ended.end_reason).toBe('worker_lost');
     expect(record.ended.transcript).toBe('Agent: Hi Ada Lovelace, this is Northwind.');
   });
 
-  it('who hangs up before the next worker is there leaves a call that room_finished closes', async () => {
+  it('who hangs up before the next worker is there leaves a call that this one closes at once', async () => {
     const { pid } = await talking();
     const name = await room();
     await killBoth(pid);
     await deleteRoom(installation.livekit.rooms, name);
     await installation.startWorker();
     await installation.worker.waitForLine(
-      says('the room of a call that nobody holds is finished: the sweep ends it'),
+      says('nobody holds a call of the worker before: it is swept up'),
     );
     const record = await wholeRecord(installation);
     expect(record.ended.end_reason).toBe('worker_lost');

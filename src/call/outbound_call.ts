@@ -186,7 +186,9 @@ async function adoptPhone(call: LiveCall, { order, connected }: Joining): Promis
     appearWithinMs: ADOPTED_LIMIT_MS,
     signal: call.ending.signal,
   });
-  void followed.then((outcome) => unlessAnswered(call, outcome));
+  // A phone that rang may have been answered, and put down, before this process was there.
+  const unknown = order.state === 'ringing' ? 'worker_lost' : REASONS.unknown;
+  void followed.then((outcome) => unlessAnswered(call, outcome, unknown));
   await answered;
 }
 
@@ -222,12 +224,16 @@ const REASONS: Record<Exclude<DialOutcome['outcome'], 'answered'>, EndReason> = 
   unknown: 'dial_failed',
 };
 
-function unlessAnswered(call: LiveCall, { outcome, sipStatus, reason }: DialOutcome): void {
+function unlessAnswered(
+  call: LiveCall,
+  { outcome, sipStatus, reason }: DialOutcome,
+  unknown = REASONS.unknown,
+): void {
   const { ending, log } = call;
   if (outcome === 'answered' || ending.signal.aborted) return;
   call.failedWith = sipStatus;
   log.info({ outcome, sip_status: sipStatus, reason }, 'not answered');
-  void ending.end(REASONS[outcome]);
+  void ending.end(outcome === 'unknown' ? unknown : REASONS[outcome]);
 }
 
 function withinLimit({ ending }: LiveCall): AbortSignal {

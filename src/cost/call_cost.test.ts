@@ -92,6 +92,7 @@ test('reasoning is charged as text', () => {
 
 test.each([
   ['no usage was written', call({ usage: null })],
+  ['nobody saw whether it was answered', call({ answered: null, usage: null })],
   ['the model has no price', used({ model: 'gpt-of-tomorrow' })],
   ['the model is called like a property', used({ model: 'constructor' })],
   ['some input is neither text nor audio', used({ inputTokens: 31_000 })],

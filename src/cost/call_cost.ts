@@ -12,7 +12,8 @@ export interface CallCost {
 
 export interface CostedCall {
   direction: 'inbound' | 'outbound';
-  answered: boolean;
+  /** `null`: it was called, and nobody saw whether it was. */
+  answered: boolean | null;
   durationInSeconds: number;
   /** The row's: the last totals that the call process wrote; `null` where it wrote none. */
   usage: Record<string, unknown> | null;
@@ -20,7 +21,8 @@ export interface CostedCall {
 
 /**
  * What a call has cost by these prices; `null` where that is not known, never a guess: no usage of
- * an answered call, a model without a price, tokens whose kind was not told.
+ * an answered call, a model without a price, tokens whose kind was not told, a phone that may have
+ * been answered.
  *
  * - A call that was never answered cost nothing: the model is connected while it rings, but asked
  *   for nothing.
@@ -28,6 +30,7 @@ export interface CostedCall {
  * - A recording lies in the operator's own storage. The extraction after the call is not in it.
  */
 export function callCost(call: CostedCall, prices: PriceTable): CallCost | null {
+  if (call.answered === null) return null;
   if (!call.answered) return sum({ model: 0, transcription: 0, telephony: 0, recording: 0 });
   const usage = callUsage.safeParse(call.usage).data;
   if (!usage) return null;

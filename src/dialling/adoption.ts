@@ -32,11 +32,12 @@ export function createAdoption({ desk, ready, phoneIn, dispatch, log }: Adoption
     const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
     await Promise.race([ready, aborted(limit)]);
     if (limit.aborted || !(await phoneIn(call.room))) return 'absent';
+    log.warn({ callId: call.id, lease }, 'call was lost, its phone is given to a new process');
     const ordered = desk.ordered(call.id, lease, limit);
     await dispatch(call, { call: call.id as CallTicket['call'], lease, task: 'adopt' });
-    const adopted = await ordered;
-    log.warn({ callId: call.id, lease, adopted }, 'a phone whose call process died');
-    return adopted ? 'adopted' : 'absent';
+    if (await ordered) return 'adopted';
+    log.error({ callId: call.id, lease }, 'no new process has taken the phone of a lost call');
+    return 'absent';
   };
 }
 

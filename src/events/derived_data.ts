@@ -39,7 +39,7 @@ const DERIVATIONS: Derivations = {
       context_ms: call.contextMs,
       ...contactOf(call),
       transcript: spokenIn(history.events, told),
-      cost: told?.cost ?? costOf(call, prices),
+      cost: told?.cost ?? costOf(call, history.events, prices),
     };
   },
   'call.completed': ({ call, history }) => ({
@@ -70,12 +70,27 @@ function talkedSeconds({ answeredAt, endedAt }: CallRecord): number {
   return Math.max(0, (endedAt - answeredAt) / 1000);
 }
 
-function costOf(call: CallRecord, prices: PriceTable): EventData['call.ended']['cost'] {
+function costOf(
+  call: CallRecord,
+  events: CallHistory['events'],
+  prices: PriceTable,
+): EventData['call.ended']['cost'] {
   // What another platform's call costs, it alone knows.
   if (call.providerCallId !== null) return null;
-  const { direction, answeredAt, usage } = call;
+  const { direction, usage } = call;
   const durationInSeconds = talkedSeconds(call);
-  return callCost({ direction, answered: answeredAt !== null, durationInSeconds, usage }, prices);
+  const answered = wasAnswered(call, events);
+  return callCost({ direction, answered, durationInSeconds, usage }, prices);
+}
+
+/** `null` where the phone that we called was left by its process while it rang. */
+function wasAnswered(
+  { direction, answeredAt, endReason }: CallRecord,
+  events: CallHistory['events'],
+): boolean | null {
+  if (answeredAt !== null) return true;
+  if (direction === 'inbound' || endReason !== 'worker_lost') return false;
+  return events.some(({ type }) => type === 'call.ringing') ? null : false;
 }
 
 /** What was said in a call: our own, or one that another platform has told of. */

@@ -143,6 +143,22 @@ describe('the body of an event', () => {
     });
   });
 
+  // Cost 0 was said of it, and the phone may have been answered: its process was dead, and it had gone.
+  it.each([
+    ['call.ringing', null],
+    ['call.started', 0],
+  ])('says what a lost outbound call has cost only where that is known: %s', (type, cost) => {
+    const call: CallRecord = {
+      ...CALL,
+      direction: 'outbound',
+      answeredAt: null,
+      endReason: 'worker_lost',
+    };
+    const history = { events: [{ ...said('agent', ''), type }], facts: [] };
+    const { data } = compose('call.ended', { end_reason: 'worker_lost' }, { call, history });
+    expect(data).toMatchObject({ cost: cost === null ? null : { total: cost } });
+  });
+
   it.each([
     ['without an answer', { answeredAt: null }],
     ['when two clocks disagree', { answeredAt: 99_000 }],

@@ -106,6 +106,58 @@ describe('Sweeper', () => {
     expect(released.map(({ id }) => id)).toEqual([nobodys]);
   });
 
+  // A worker that was killed with the process of a call left its phone ringing, answered and silent for
+  // up to 30 s: until the lease had run out nobody looked.
+  it('takes what the worker before has left behind, but for what somebody has', async () => {
+    const held = new Set<string>();
+    const isHeld = (callId: string) => Promise.resolve(held.has(callId));
+    const { fake, sweeper, open } = await setUp({ isHeld });
+    const [survivor, dead] = [await open(), await open()];
+    held.add(survivor);
+    sweeper.start(holders);
+    sweeper.takeLeftBehind();
+    await vi.waitFor(() => expect(fake.types(dead)).toContain('call.ended'));
+    expect(fake.types(survivor)).toEqual(['call.started']);
+    expect(fake.call(survivor)).toMatchObject({ lease: 1 });
+    expect(fake.expired).toEqual([dead]);
+  });
+
+  it.each([
+    ['dialing', 'dial_failed'],
+    ['ringing', 'worker_lost'],
+  ] as const)(
+    'does not say that a phone which rang could not be called: %s',
+    async (state, reason) => {
+      const { fake, sweeper, open, abandon } = await setUp();
+      const append = vi.spyOn(fake.store, 'append');
+      const callId = await open();
+      Object.assign(fake.call(callId) ?? {}, { direction: 'outbound', state });
+      await abandon(callId);
+      sweeper.start(holders);
+      await vi.waitFor(() => expect(fake.types(callId)).toContain('call.ended'));
+      expect(append.mock.lastCall?.[0]).toMatchObject([
+        {
+          events: [
+            { type: 'call.failed', data: { reason, sip_status: null } },
+            { type: 'call.ended', data: { end_reason: reason } },
+          ],
+        },
+      ]);
+    },
+  );
+
+  it('says of a call that is adopted that its phone is taken on, and not that it ends', async () => {
+    const adopt = vi.fn(() => Promise.resolve('adopted' as const));
+    const { fake, sweeper, released, open, abandon } = await setUp({ adopt });
+    const callId = await open();
+    await abandon(callId);
+    sweeper.start(holders);
+    await vi.waitFor(() => expect(adopt).toHaveBeenCalled());
+    await sweeper.close();
+    expect(fake.types(callId)).toEqual(['call.started']);
+    expect(released).toEqual([]);
+  });
+
   it('takes the last words of the dead process in first, and then has nothing to end', async () => {
     const { fake, sweeper, released, open, abandon, spoolDir } = await setUp();
     const [callId, other] = [await open(), await open()];

@@ -33,6 +33,7 @@ export interface SweeperOptions {
     | 'takeOver'
     | 'renewLeases'
     | 'expireLeases'
+    | 'heldLeases'
     | 'listCallEvents'
     | 'getCall'
   >;
@@ -72,8 +73,8 @@ export interface SweeperOptions {
  *                                             releasing ⟲ fails: 1 s, 2 s … 10 s
  *                                                 │  └── 60 s over: with a note
  *                                                 ▼
- *                              call.failed (never answered) + call.ended worker_lost (dial_failed
- *                              for an outbound call that was never answered)
+ *                              call.failed (not seen answered) + call.ended worker_lost (dial_failed
+ *                              for an outbound call that was not seen to ring)
  * ```
  *
  * The room goes first, so that "ended" is true when it is read. The lease of the takeover fences the
@@ -90,6 +91,7 @@ export class Sweeper {
   #holders: { renewLeases(): Promise<void> } | null = null;
   #timer: NodeJS.Timeout | null = null;
   #sweeping: Promise<void> | null = null;
+  #leftBehind: Promise<void> = Promise.resolve();
   #again = false;
 
   constructor(options: SweeperOptions) {
@@ -137,10 +139,33 @@ export class Sweeper {
     return true;
   }
 
+  /**
+   * For a worker that has just started: the calls that the one before has left and whose processes do
+   * not come back are nobody's, and need not wait for the end of their leases. Their phones may be
+   * ringing, or silent.
+   */
+  takeLeftBehind(): void {
+    this.#leftBehind = this.#takeLeftBehind().catch((err: unknown) =>
+      // The leases then run out by themselves.
+      this.#log.error({ err }, 'calls of the worker before could not be looked at'),
+    );
+  }
+
+  async #takeLeftBehind(): Promise<void> {
+    const left = await this.#options.store.heldLeases();
+    await Promise.all(
+      left.map(async ({ callId, lease }) => {
+        if (!(await this.endUnheld({ id: callId, lease }))) return;
+        this.#log.warn({ callId }, 'nobody holds a call of the worker before: it is swept up');
+      }),
+    );
+  }
+
   /** Stops between two steps; calls in hand are left abandoned, for the next worker. */
   async close(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);
     this.#closing.abort();
+    await this.#leftBehind;
     await this.#sweeping;
     await Promise.all(this.#busy.values());
   }
@@ -177,8 +202,8 @@ export class Sweeper {
     const taken = await store.takeOver(callId, LEASE_MS);
     if (!taken) return;
     const { call, lease } = taken;
-    this.#log.warn({ callId, lease, state: call.state }, 'call was lost, ending it');
     if (await this.#adopted(call, lease)) return;
+    this.#log.warn({ callId, lease, state: call.state }, 'call was lost, ending it');
     const release = await this.#release(call, { callId, lease });
     if (release === 'stop') return;
     await this.#appendEnd(callId, lease, release === 'gave up');
@@ -220,7 +245,9 @@ export class Sweeper {
     // Read again: spools may have told more since the takeover.
     const call = await store.getCall(callId);
     const unanswered = call?.answeredAt === null;
-    const endReason = unanswered && call.direction === 'outbound' ? 'dial_failed' : 'worker_lost';
+    // A phone that rang may have been answered, and put down, while nobody was there to see it.
+    const neverRang = call?.direction === 'outbound' && call.state === 'dialing';
+    const endReason = neverRang ? 'dial_failed' : 'worker_lost';
     if (unanswered && !(await this.#hasFailed(callId))) {
       const sipStatus = call.direction === 'inbound' ? SIP_UNAVAILABLE : null;
       const data = { sip_status: sipStatus, reason: endReason };

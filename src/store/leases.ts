@@ -57,6 +57,10 @@ export async function expireLeases(
   for (const lease of held) await setLeaseUntil(trx, lease, now);
 }
 
+export async function heldLeases(db: Kysely<Tables>): Promise<HeldLease[]> {
+  return await db.selectFrom('calls').select(['id as callId', 'lease']).where(IS_HELD).execute();
+}
+
 /** The longest abandoned first. */
 export async function abandonedCalls(
   db: Kysely<Tables>,

@@ -9,6 +9,7 @@ const METHODS: Record<StoreMethod, true> = {
   append: true,
   renewLeases: true,
   expireLeases: true,
+  heldLeases: true,
   abandonedCalls: true,
   silentCalls: true,
   takeOver: true,

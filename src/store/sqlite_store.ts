@@ -25,7 +25,14 @@ import * as endpoints from './endpoints.ts';
 import type { EventComposer } from './event_composer.ts';
 import { eventsAfter, lastPosition, listCallEvents, listFacts } from './event_log.ts';
 import { listAttempts } from './jobs.ts';
-import { abandonedCalls, expireLeases, renewLeases, silentCalls, takeOver } from './leases.ts';
+import {
+  abandonedCalls,
+  expireLeases,
+  heldLeases,
+  renewLeases,
+  silentCalls,
+  takeOver,
+} from './leases.ts';
 import { migrate } from './migrations/index.ts';
 import * as outbound from './outbound_calls.ts';
 import { prune } from './pruning.ts';
@@ -132,6 +139,8 @@ class SqliteStore implements Store {
 
   expireLeases: Store['expireLeases'] = (held) =>
     this.#transaction((trx) => expireLeases(trx, held, this.#now()));
+
+  heldLeases: Store['heldLeases'] = () => this.#read(heldLeases);
 
   abandonedCalls: Store['abandonedCalls'] = (limit) =>
     this.#read((db) => abandonedCalls(db, this.#now(), limit));

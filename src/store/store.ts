@@ -62,6 +62,8 @@ export interface LedgerStore {
   renewLeases(held: readonly HeldLease[], leaseMs: number): Promise<HeldLease[]>;
   /** Lets the leases run out at once: their process is known to be dead. */
   expireLeases(held: readonly HeldLease[]): Promise<void>;
+  /** The leases of all calls that have not ended, alive or run out. */
+  heldLeases(): Promise<HeldLease[]>;
   /** Calls that have not ended and whose lease has run out. */
   abandonedCalls(limit: number): Promise<CallRecord[]>;
   /**

@@ -116,6 +116,12 @@ export function fakeStore(): FakeStore {
         }
         return Promise.resolve();
       },
+      heldLeases: () =>
+        Promise.resolve(
+          [...calls.values()]
+            .filter(({ state }) => state !== 'ended')
+            .map(({ id, lease }) => ({ callId: id, lease })),
+        ),
       abandonedCalls: (limit) =>
         Promise.resolve(
           [...calls.values()]

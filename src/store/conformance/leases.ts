@@ -50,6 +50,15 @@ export function leaseConformance(t: StoreUnderTest): void {
       expect((await t.store.abandonedCalls(10)).map(({ id }) => id)).toEqual([dead]);
     });
 
+    it('names the leases of the calls that have not ended, alive or run out', async () => {
+      const [alive, dead, ended] = [await t.openCall(), await t.openCall(), await t.openCall()];
+      await t.store.expireLeases([{ callId: dead, lease: 1 }]);
+      await t.append({ callId: ended, lease: 1, events: [endedEvent()] });
+      const held = await t.store.heldLeases();
+      expect(held.map(({ callId }) => callId).sort()).toEqual([alive, dead].sort());
+      expect(held.map(({ lease }) => lease)).toEqual([1, 1]);
+    });
+
     it('does not offer an ended call', async () => {
       const callId = await t.openCall();
       await t.append({ callId, lease: 1, events: [endedEvent()] });
