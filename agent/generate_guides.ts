@@ -35,6 +35,11 @@ export const GUIDES: Readonly<Record<string, Parts>> = {
     'calls.py': () => program('docs/examples/calls/python/calls.py', 'python'),
     'main.go': () => program('docs/examples/calls/go/main.go', 'go'),
   },
+  'docs/ingest.md': {
+    'retell.json': () => program('docs/examples/ingest/retell.json', 'json'),
+    'retell.sh': () => program('docs/examples/ingest/retell.sh', 'sh'),
+    'vapi.json': () => program('docs/examples/ingest/vapi.json', 'json'),
+  },
 };
 
 export function readGuide(path: string): string {
