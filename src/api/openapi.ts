@@ -29,7 +29,7 @@ ${Object.entries(API_ERRORS)
 
 **Request ids.** An \`X-Request-Id\` of yours, or one of ours, comes back and stands in the log.
 
-Unknown keys of a body are ignored. \`/api/v1/public/*\` is an alias of \`/v1/*\`. The events that endpoints receive are described in docs/events.md.`;
+Unknown keys of a body are ignored; unknown parameters of what lists or adds up are refused (400). \`/api/v1/public/*\` is an alias of \`/v1/*\`. The events that endpoints receive are described in docs/events.md.`;
 
 const zodToJsonConfig: Parameters<typeof createJsonSchemaTransform>[0]['zodToJsonConfig'] = {
   override: ({ jsonSchema }) => {

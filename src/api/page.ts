@@ -1,15 +1,20 @@
 import { z } from 'zod';
 import { invalidField } from './api_error.ts';
+import { queryOf } from './query.ts';
 
-/** What every list is asked with. */
-export const PageQuery = z.object({
+const PAGE = {
   limit: z.coerce.number().int().min(1).max(100).default(50).describe('How many at most.'),
   cursor: z
     .string()
     .max(200)
     .optional()
     .describe('`nextCursor` of the page before, as it was given.'),
-});
+};
+
+/** What every list is asked with, and a list's own filters. */
+export function pageQuery<Filters extends z.ZodRawShape>(filters: Filters) {
+  return queryOf({ ...PAGE, ...filters });
+}
 
 export const NextCursor = z
   .string()
@@ -18,7 +23,7 @@ export const NextCursor = z
 
 /** A page of a list that is ordered by id: newest first, and stable while more are added. */
 export async function readPage<T extends { id: string }>(
-  { limit, cursor }: z.infer<typeof PageQuery>,
+  { limit, cursor }: { limit: number; cursor?: string | undefined },
   read: (query: { limit: number; before?: string }) => Promise<T[]>,
 ): Promise<{ items: T[]; nextCursor: string | null }> {
   const before = cursor === undefined ? {} : { before: decodeCursor(cursor) };

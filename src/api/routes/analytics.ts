@@ -5,6 +5,7 @@ import type { ApiApp } from '../api_app.ts';
 import { invalidField } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
 import { CallTotals, callTotals } from '../call_totals.ts';
+import { queryOf } from '../query.ts';
 import { ErrorAnswer, isoTime, Time } from '../wire.ts';
 
 const MAX_DAYS = 366;
@@ -14,7 +15,7 @@ const Instant = z
   .union([z.iso.datetime({ offset: true }), z.iso.date()])
   .transform((text) => Date.parse(text));
 
-const Query = z.object({
+const Query = queryOf({
   from: Instant.optional().describe('A time or a date, ISO 8601. Default: 30 days before `to`.'),
   to: Instant.optional().describe('Not included. Default: now.'),
   by: z.enum(['day', 'agent', 'provider']).optional().describe('What to group by.'),

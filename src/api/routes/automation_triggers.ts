@@ -6,7 +6,7 @@ import type { TriggerRecord } from '../../store/endpoint_store.ts';
 import type { ApiApp } from '../api_app.ts';
 import { ApiError, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
-import { NextCursor, PageQuery, readPage } from '../page.ts';
+import { NextCursor, pageQuery, readPage } from '../page.ts';
 import { ErrorAnswer, IdParams, isoTime, NoContent, Time, text } from '../wire.ts';
 
 /** A test goes to the endpoint that is tested, whatever its triggers say. */
@@ -105,7 +105,7 @@ export function automationTriggerRoutes(app: ApiApp, { store }: ApiOptions): voi
         operationId: 'listAutomationTriggers',
         summary: 'List triggers, newest first',
         tags,
-        querystring: PageQuery.extend({
+        querystring: pageQuery({
           webhookEndpointId: z.string().max(100).optional().describe('Only of this endpoint.'),
         }),
         response: {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ApiApp } from '../api_app.ts';
 import { ApiError, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
-import { NextCursor, PageQuery, readPage } from '../page.ts';
+import { NextCursor, pageQuery, readPage } from '../page.ts';
 import { readCall } from '../read_call.ts';
 import { ShownCall } from '../shown_call.ts';
 import { ShownEvent, shownEvent } from '../shown_event.ts';
@@ -22,7 +22,7 @@ export function callRoutes(app: ApiApp, options: ApiOptions): void {
         operationId: 'listCalls',
         summary: 'List calls, newest first',
         tags,
-        querystring: PageQuery,
+        querystring: pageQuery({}),
         response: {
           200: z.object({ calls: z.array(ShownCall), nextCursor: NextCursor }),
           default: ErrorAnswer,

@@ -5,7 +5,7 @@ import type { ContactInput, StoredContact } from '../../store/store.ts';
 import type { ApiApp } from '../api_app.ts';
 import { invalidField, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
-import { NextCursor, PageQuery, readPage } from '../page.ts';
+import { NextCursor, pageQuery, readPage } from '../page.ts';
 import { ErrorAnswer, IdParams, isoTime, line, lines, NoContent, Time, text } from '../wire.ts';
 
 const MAX_FIELDS = 100;
@@ -92,7 +92,7 @@ export function contactRoutes(app: ApiApp, { store }: ApiOptions): void {
         operationId: 'listContacts',
         summary: 'List contacts, newest first',
         tags,
-        querystring: PageQuery.extend({
+        querystring: pageQuery({
           phone: Phone.optional().describe('Only the one with this number.'),
           query: z
             .string()

@@ -5,7 +5,7 @@ import type { AttemptRecord, DeliveryRecord } from '../../store/store.ts';
 import type { ApiApp } from '../api_app.ts';
 import { notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
-import { NextCursor, PageQuery, readPage } from '../page.ts';
+import { NextCursor, pageQuery, readPage } from '../page.ts';
 import { refusingRedacted } from '../redacted_replay.ts';
 import { ErrorAnswer, IdParams, isoTime, Time } from '../wire.ts';
 
@@ -70,7 +70,7 @@ export function deliveryRoutes(app: ApiApp, { store }: ApiOptions): void {
         operationId: 'listDeliveries',
         summary: 'List deliveries, newest first',
         tags,
-        querystring: PageQuery.extend({
+        querystring: pageQuery({
           callId: z.string().max(100).optional(),
           endpointId: z.string().max(100).optional(),
           state: z.enum(STATES).optional(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ApiApp } from '../api_app.ts';
 import type { ApiOptions } from '../api_options.ts';
+import { queryOf } from '../query.ts';
 import { ShownEvent, shownEvent } from '../shown_event.ts';
 import { ErrorAnswer } from '../wire.ts';
 
@@ -27,7 +28,7 @@ export function eventRoutes(app: ApiApp, { store }: ApiOptions): void {
         description:
           'Ask again with `after=nextCursor`, at once while a page is full, then as often as you like: nothing is missed and nothing comes twice.',
         tags: ['Events'],
-        querystring: z.object({
+        querystring: queryOf({
           after: After,
           limit: z.coerce.number().int().min(1).max(MAX_EVENTS).default(100),
         }),

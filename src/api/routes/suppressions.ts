@@ -5,7 +5,7 @@ import type { SuppressionRecord } from '../../store/suppression_store.ts';
 import type { ApiApp } from '../api_app.ts';
 import { invalidField, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
-import { NextCursor, PageQuery, readPage } from '../page.ts';
+import { NextCursor, pageQuery, readPage } from '../page.ts';
 import { ErrorAnswer, IdParams, isoTime, lines, NoContent, Time } from '../wire.ts';
 
 const Phone = z.string().max(64).describe('With its country code; stored as E.164.');
@@ -76,7 +76,7 @@ export function suppressionRoutes(app: ApiApp, { store }: ApiOptions): void {
         operationId: 'listSuppressions',
         summary: 'List the numbers that are never called, newest first',
         tags,
-        querystring: PageQuery.extend({
+        querystring: pageQuery({
           phone: Phone.optional().describe('Only this number, where it is on the list.'),
         }),
         response: {

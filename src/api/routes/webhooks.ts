@@ -6,7 +6,7 @@ import type { EndpointRecord } from '../../store/endpoint_store.ts';
 import type { ApiApp } from '../api_app.ts';
 import { ApiError, invalidField, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
-import { NextCursor, PageQuery, readPage } from '../page.ts';
+import { NextCursor, pageQuery, readPage } from '../page.ts';
 import { refusingRedacted } from '../redacted_replay.ts';
 import { newSigningSecret } from '../signing_secret.ts';
 import { ErrorAnswer, IdParams, isoTime, NoContent, Time, text } from '../wire.ts';
@@ -128,7 +128,7 @@ export function webhookRoutes(app: ApiApp, { store, secrets, checkUrl }: ApiOpti
         description:
           'The endpoint of WEBHOOK_URL (`whe_default`) is not among them: it is changed by its settings. Its deliveries are listed, and can be replayed.',
         tags,
-        querystring: PageQuery,
+        querystring: pageQuery({}),
         response: {
           200: z.object({ webhooks: z.array(Webhook), nextCursor: NextCursor }),
           default: ErrorAnswer,
