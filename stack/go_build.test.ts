@@ -101,4 +101,15 @@ describe('a LiveKit program', () => {
     expect(at({ XDG_CACHE_HOME: '/x' })).toMatch(/^\/x\/callwire\/stack\//);
     expect(at({})).toMatch(/\/\.cache\/callwire\/stack\//);
   });
+
+  it('is kept where .env says', () => {
+    vi.stubEnv('CALLWIRE_CACHE', undefined);
+    writeFileSync(join(folder, '.env'), 'CALLWIRE_CACHE=/of-dot-env\n');
+    const cwd = vi.spyOn(process, 'cwd').mockReturnValue(folder);
+    try {
+      expect(cachedProgram(LIVEKIT_SERVER)).toMatch(/^\/of-dot-env\/stack\//);
+    } finally {
+      cwd.mockRestore();
+    }
+  });
 });

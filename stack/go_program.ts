@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readDotEnv } from '../src/config/dot_env.ts';
 import { findOnPath, isProgram } from './path_lookup.ts';
 import type { SystemPackage } from './system_packages.ts';
 
@@ -44,7 +45,7 @@ export function findGoProgram(program: GoProgram): string | undefined {
 export function cachedProgram(
   program: GoProgram,
   {
-    env = process.env,
+    env = environment(),
     module = moduleFolder(program),
   }: { env?: NodeJS.ProcessEnv; module?: string } = {},
 ): string {
@@ -60,10 +61,15 @@ export function cachedProgram(
 }
 
 /** The folder of all built programs. */
-export function stackCache(env: NodeJS.ProcessEnv = process.env): string {
+export function stackCache(env: NodeJS.ProcessEnv = environment()): string {
   const root =
     env.CALLWIRE_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'callwire');
   return join(root, 'stack');
+}
+
+/** With `.env`, but only here: what builds the programs inherits the environment, and needs no secrets. */
+function environment(): NodeJS.ProcessEnv {
+  return { ...readDotEnv(process.cwd()), ...process.env };
 }
 
 /** Its go.mod and go.sum. */
