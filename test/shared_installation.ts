@@ -20,7 +20,19 @@ export function sharedInstallation(options: Omit<InstallationOptions, 'stack'>):
   beforeAll(async () => {
     started = await Installation.start({ stack: inject('stack'), ...options });
   });
-  beforeEach(() => freshLine(shared, options.scenario));
+  beforeEach(async ({ onTestFailed }) => {
+    onTestFailed(() => tellWhatWorkerSaid(shared));
+    await freshLine(shared, options.scenario);
+  });
   afterAll(() => started?.stop());
   return shared;
+}
+
+/** Lines enough for the call of a test. */
+const LAST_LINES = 60;
+
+/** A test that fails on a machine of somebody else cannot be looked at but by what is printed. */
+function tellWhatWorkerSaid({ worker }: Installation): void {
+  const lines = worker.lines.slice(-LAST_LINES).map((line) => JSON.stringify(line));
+  console.error(`The worker's last lines:\n${lines.join('\n')}`);
 }
