@@ -83,6 +83,17 @@ describe('an outbound call', () => {
       ({ event, sequence }) => sequence !== null && !event.startsWith('crm.'),
     );
   };
+  const rings = (id: string) =>
+    waitFor(async () => (await shown(id)).status === 'ringing' || undefined, {
+      what: 'the ringing',
+      deadlineMs: 30_000,
+    });
+  /** The call's process first found: a worker that is dead says no more of it. */
+  const killWithWorker = async (id: string) => {
+    const callProcess = await installation.worker.callProcess(id);
+    installation.worker.kill('SIGKILL');
+    process.kill(callProcess, 'SIGKILL');
+  };
   const typesOf = async (id: string) => (await eventsOf(id)).map(({ event }) => event);
 
   it('is dialled, greets whom it reaches by name, completely, and tells every step', async () => {
@@ -156,10 +167,7 @@ describe('an outbound call', () => {
     expect((await end(scheduled)).body.call).toMatchObject({ endReason: 'ended_by_api' });
 
     const ringing = await accepted(phone(7));
-    await waitFor(async () => (await shown(ringing)).status === 'ringing' || undefined, {
-      what: 'the ringing',
-      deadlineMs: 30_000,
-    });
+    await rings(ringing);
     expect((await end(ringing)).body.call).toMatchObject({
       status: 'ended',
       endReason: 'ended_by_api',
@@ -303,13 +311,8 @@ describe('an outbound call', () => {
     installation.carrier.subscribe(phone(11), ringsOut());
     const id = await accepted(phone(11));
     await installation.carrier.waitForCall(phone(11));
-    await waitFor(async () => (await shown(id)).status === 'ringing' || undefined, {
-      what: 'the ringing',
-      deadlineMs: 30_000,
-    });
-    const callProcess = await installation.worker.callProcess(id);
-    installation.worker.kill('SIGKILL');
-    process.kill(callProcess, 'SIGKILL');
+    await rings(id);
+    await killWithWorker(id);
     await installation.startWorker();
     const call = await ended(id);
     // It gives up ringing before the takeover, or behind it.
@@ -328,13 +331,8 @@ describe('an outbound call', () => {
     installation.carrier.subscribe(phone(17), answers({ ringMs: 4_000 }));
     const id = await accepted(phone(17));
     const call = await installation.carrier.waitForCall(phone(17));
-    await waitFor(async () => (await shown(id)).status === 'ringing' || undefined, {
-      what: 'the ringing',
-      deadlineMs: 30_000,
-    });
-    const callProcess = await installation.worker.callProcess(id);
-    installation.worker.kill('SIGKILL');
-    process.kill(callProcess, 'SIGKILL');
+    await rings(id);
+    await killWithWorker(id);
     await installation.startWorker();
     await call.heard.waitForTone(END_HZ, { minMs: 60, deadlineMs: 60_000 });
     await call.hangUp();
@@ -360,10 +358,7 @@ describe('an outbound call', () => {
     installation.carrier.subscribe(phone(12), answers({ ringMs: 4_000 }));
     const id = await accepted(phone(12));
     const call = await installation.carrier.waitForCall(phone(12));
-    await waitFor(async () => (await shown(id)).status === 'ringing' || undefined, {
-      what: 'the ringing',
-      deadlineMs: 30_000,
-    });
+    await rings(id);
     process.kill(await installation.worker.callProcess(id), 'SIGKILL');
     await call.heard.waitForTone(END_HZ, { deadlineMs: 30_000 });
     await call.hangUp();

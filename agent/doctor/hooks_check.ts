@@ -41,7 +41,7 @@ export function hooksCheck({ agentsDir, delivery }: Settings): Check {
   };
 }
 
-/** Each URL once, and where it is written: `front-desk.yaml: on_call_start`. */
+/** Each URL once, and where it is written: `on_call_start of front-desk`. */
 function hookUrls(profiles: readonly Profile[]): Map<string, string[]> {
   const urls = new Map<string, string[]>();
   for (const { id, hooks } of profiles) {

@@ -14,8 +14,8 @@ export interface SettlementOptions extends AppendOptions {
 
 /**
  * Writes results inside `trx`: plain successes together, the others one by one, for what each
- * appends depends on whether its claim held; what they append goes as one batch. Returns whether there is more to do now: new jobs, or
- * those that waited behind one of these.
+ * appends depends on whether its claim held; what they append goes as one batch. Returns whether there
+ * is more to do now: new jobs, or those that waited behind one of these.
  */
 export async function settleJobs(
   trx: Transaction<Tables>,
