@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { type Profiles, profilesFrom } from '../config/profiles.ts';
-import { currentProfiles, freshProfiles, profileRequests } from './current_profiles.ts';
+import { CallProfiles, currentProfiles, profileRequests } from './current_profiles.ts';
 
 const source = (prompt: string) => [
   { path: 'profiles/desk.yaml', text: `name: Desk\nprompt: ${prompt}\n` },
@@ -46,6 +46,7 @@ function worker() {
 
 const signal = new AbortController().signal;
 const log = pino({ level: 'silent' });
+const desk = ({ all }: Profiles) => all.find(({ id }) => id === 'desk') ?? null;
 const prompts = (profiles: Profiles) => profiles.all.map(({ prompt }) => prompt);
 
 it('a call has the profiles of the moment at which it asks', async () => {
@@ -54,27 +55,68 @@ it('a call has the profiles of the moment at which it asks', async () => {
   expect(prompts(warm)).toEqual(['First.']);
   expect(await currentProfiles(ledger, warm, signal)).toBe(warm);
   write('Second.');
-  expect(prompts(await freshProfiles(ledger, warm, { signal, log }))).toEqual(['Second.']);
+  expect((await new CallProfiles(ledger, warm, { signal, log }).agent(desk))?.prompt).toBe(
+    'Second.',
+  );
   expect(asked).toEqual([{ version: null }, { version: warm.version }, { version: warm.version }]);
 });
 
 it('without its worker it has those that it was made with', async () => {
   const known = profilesFrom(source('First.'));
   const ledger = { request: () => Promise.reject(new Error('nobody answers')) };
-  expect(await freshProfiles(ledger, known, { signal, log })).toBe(known);
+  expect(await new CallProfiles(ledger, known, { signal, log }).agent(desk)).toBe(known.all[0]);
   await expect(currentProfiles(ledger, null, signal)).rejects.toThrow('nobody answers');
 });
 
-it('it asks no longer than it lasts', async () => {
-  const known = profilesFrom(source('First.'));
+/** A worker that has no time: `answer` is when it has. */
+function busyWorker() {
+  const answered = Promise.withResolvers<unknown>();
   const ended = new AbortController();
   const ledger = {
-    request: (_method: string, _params: unknown, limit: AbortSignal) =>
-      new Promise<never>((_, reject) => {
-        limit.addEventListener('abort', () => reject(limit.reason), { once: true });
-      }),
+    request: <T>(_method: string, _params: unknown, limit: AbortSignal) => {
+      limit.addEventListener('abort', () => answered.reject(limit.reason), { once: true });
+      return answered.promise as Promise<T>;
+    },
   };
-  const fresh = freshProfiles(ledger, known, { signal: ended.signal, log });
+  return {
+    ledger,
+    ended,
+    answer: (prompt: string) => answered.resolve({ sources: source(prompt) }),
+  };
+}
+
+it('a worker that has no time holds up a call that has an agent for a moment only', async () => {
+  const known = profilesFrom(source('First.'));
+  const { ledger } = busyWorker();
+  const limits = { withAgentMs: 1, withoutAgentMs: 60_000 };
+  const profiles = new CallProfiles(ledger, known, { signal, log, limits });
+  expect(await profiles.agent(desk)).toBe(known.all[0]);
+});
+
+// A profile had been written a second before somebody called its number. The worker was slower than the
+// half second that it was waited for, the profiles of before had nobody for the number, and the caller
+// heard the busy tone.
+it('a call that no agent is known for is not turned away before the worker has answered', async () => {
+  const { ledger, answer } = busyWorker();
+  const limits = { withAgentMs: 1, withoutAgentMs: 60_000 };
+  const profiles = new CallProfiles(ledger, profilesFrom(source('First.')), {
+    signal,
+    log,
+    limits,
+  });
+  expect((await profiles.agent(desk))?.prompt).toBe('First.');
+  const written = profiles.agent(({ all }) => all.find(({ prompt }) => prompt === 'New.') ?? null);
+  answer('New.');
+  expect((await written)?.prompt).toBe('New.');
+});
+
+it('it asks no longer than it lasts', async () => {
+  const { ledger, ended } = busyWorker();
+  const profiles = new CallProfiles(ledger, profilesFrom(source('First.')), {
+    signal: ended.signal,
+    log,
+  });
+  const agent = profiles.agent(desk);
   ended.abort(new Error('the call has ended'));
-  await expect(fresh).rejects.toThrow('the call has ended');
+  await expect(agent).rejects.toThrow('the call has ended');
 });

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import type { Profile } from '../config/profile.ts';
 import { type ProfileSource, type Profiles, profilesFrom } from '../config/profiles.ts';
 import type { LedgerClient } from '../ledger/client.ts';
 import type { RequestHandlers } from '../ledger/host_session.ts';
@@ -48,21 +50,66 @@ export async function currentProfiles(
   return known;
 }
 
-/** How long the worker's answer may hold up a call that has profiles already. */
-const LIMIT_MS = 500;
+export interface ProfileLimits {
+  /** How long the worker's answer may hold up a call that has an agent already. (Default: 2 s) */
+  withAgentMs: number;
+  /** And one that has none, and would be turned away: the phone may ring on. (Default: 10 s) */
+  withoutAgentMs: number;
+}
 
-/** Those of now, or the known ones where the worker does not say. Rejects only with the call's end. */
-export async function freshProfiles(
-  ledger: Pick<LedgerClient, 'request'>,
-  known: Profiles,
-  { signal, log }: { signal: AbortSignal; log: Logger },
-): Promise<Profiles> {
-  try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
-    return await currentProfiles(ledger, known, limit);
-  } catch (error) {
-    signal.throwIfAborted();
-    log.warn({ err: error }, 'the worker did not say which profiles are in use');
-    return known;
+const LIMITS: ProfileLimits = { withAgentMs: 2_000, withoutAgentMs: 10_000 };
+
+/**
+ * The profiles of a call whose phone rings: those of now, or the known ones where the worker does not say
+ * in time. A busy machine is no reason to turn a caller away: half a second was not enough on two cores
+ * with three installations, and the number of a new profile had no agent.
+ */
+export class CallProfiles {
+  readonly #known: Profiles;
+  readonly #signal: AbortSignal;
+  readonly #log: Logger;
+  readonly #limits: ProfileLimits;
+  readonly #startedAt = performance.now();
+  /** `null`: the worker cannot say. */
+  readonly #fresh: Promise<Profiles | null>;
+
+  /** Asks at once, so that what comes before `agent` costs nothing more. */
+  constructor(
+    ledger: Pick<LedgerClient, 'request'>,
+    known: Profiles,
+    { signal, log, limits = LIMITS }: { signal: AbortSignal; log: Logger; limits?: ProfileLimits },
+  ) {
+    this.#limits = limits;
+    this.#known = known;
+    this.#signal = signal;
+    this.#log = log;
+    this.#fresh = currentProfiles(ledger, known, signal).catch((error: unknown) => {
+      if (!signal.aborted)
+        log.warn({ err: error }, 'the worker did not say which profiles are in use');
+      return null;
+    });
+  }
+
+  /** The one that is looked for, `null` where there is none. Rejects only with the call's end. */
+  async agent(find: (profiles: Profiles) => Profile | null): Promise<Profile | null> {
+    const known = find(this.#known);
+    const { withAgentMs, withoutAgentMs } = this.#limits;
+    const fresh = await this.#within(known === null ? withoutAgentMs : withAgentMs);
+    this.#signal.throwIfAborted();
+    return fresh === null ? known : find(fresh);
+  }
+
+  async #within(limitMs: number): Promise<Profiles | null> {
+    const late = new AbortController();
+    const leftMs = Math.max(0, limitMs - (performance.now() - this.#startedAt));
+    const over = sleep(leftMs, 'late' as const, { signal: late.signal }).catch(() => null);
+    const first = await Promise.race([this.#fresh, over]);
+    late.abort();
+    if (first !== 'late') return first;
+    this.#log.warn(
+      { waited_ms: limitMs },
+      'the worker did not say in time which profiles are in use',
+    );
+    return null;
   }
 }

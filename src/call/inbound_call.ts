@@ -12,7 +12,7 @@ import { beginCall } from './begin_call.ts';
 import { CallEnded } from './call_ending.ts';
 import type { CallRuntime } from './call_runtime.ts';
 import { converse } from './conversation.ts';
-import { freshProfiles } from './current_profiles.ts';
+import { CallProfiles } from './current_profiles.ts';
 import { disown } from './disown.ts';
 import type { LiveCall } from './live_call.ts';
 import { prepareCall } from './prepare_call.ts';
@@ -58,8 +58,7 @@ export async function answerCall(job: JobContext, runtime: CallRuntime): Promise
 async function ring(call: LiveCall, runtime: CallRuntime, ledger: LedgerClient): Promise<void> {
   const { job, ending, journal, log } = call;
   const signal = ending.signal;
-  const fresh = freshProfiles(ledger, runtime.profiles, { signal, log });
-  fresh.catch(() => undefined);
+  const profiles = new CallProfiles(ledger, runtime.profiles, { signal, log });
   const anothers = isAnothers(call, ledger);
   await orEnded(job.connect(), signal);
   const phone = await waitForCaller(call);
@@ -69,7 +68,7 @@ async function ring(call: LiveCall, runtime: CallRuntime, ledger: LedgerClient):
   }
   const caller = readSipCaller(phone);
   call.caller = caller;
-  const profile = (await fresh).forNumber(caller.to);
+  const profile = await profiles.agent((of) => of.forNumber(caller.to));
 
   call.opened = true;
   const started = journal.started({

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobContext } from '@livekit/agents';
-import type { Profiles } from '../config/profiles.ts';
 import type { EndReason } from '../events/catalogue.ts';
 import type { LedgerClient } from '../ledger/client.ts';
 import { dial } from '../telephony/dial.ts';
@@ -13,7 +12,7 @@ import { CallEnded } from './call_ending.ts';
 import type { CallRuntime } from './call_runtime.ts';
 import type { CallTicket } from './call_ticket.ts';
 import { converse, maxMinutes } from './conversation.ts';
-import { freshProfiles } from './current_profiles.ts';
+import { CallProfiles } from './current_profiles.ts';
 import { askForOrder, beginDialling, type DialOrder } from './dial_orders.ts';
 import { disown } from './disown.ts';
 import type { LiveCall } from './live_call.ts';
@@ -63,17 +62,12 @@ export async function placeCall(
     // Beside all that comes before the INVITE, and the way of that: nothing else takes as long.
     const connected = orEnded(job.connect(), call.ending.signal);
     connected.catch(() => undefined);
-    const profiles = freshProfiles(ledger, runtime.profiles, {
+    const profiles = new CallProfiles(ledger, runtime.profiles, {
       signal: call.ending.signal,
       log: call.log,
     });
-    profiles.catch(() => undefined);
     const order = await takeOrder(call, ledger, ticket);
-    await prepare(call, ledger, {
-      order,
-      profiles: await profiles,
-      resumed: ticket.task === 'adopt',
-    });
+    await prepare(call, ledger, { order, profiles, resumed: ticket.task === 'adopt' });
     if (ticket.task === 'dial') await dialPhone(call, ledger, ticket, { order, connected });
     else await adoptPhone(call, { order, connected });
     await converse(call, ledger);
@@ -105,9 +99,11 @@ async function takeOrder(
 async function prepare(
   call: LiveCall,
   ledger: LedgerClient,
-  { order, profiles, resumed }: { order: DialOrder; profiles: Profiles; resumed: boolean },
+  { order, profiles, resumed }: { order: DialOrder; profiles: CallProfiles; resumed: boolean },
 ): Promise<void> {
-  const profile = profiles.all.find(({ id }) => id === order.agentId);
+  const profile = await profiles.agent(
+    ({ all }) => all.find(({ id }) => id === order.agentId) ?? null,
+  );
   if (!profile) {
     const message = 'the agent of this call has no profile any more';
     call.log.error({ agent: order.agentId }, message);

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { mkdtempDisposable, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,4 +97,21 @@ test('one that cannot be used for a reason outside of it changes nothing either'
   await rm(dir.path, { recursive: true });
   await profiles.refresh();
   expect(prompts(profiles)).toEqual(['First.']);
+});
+
+// The worker looks every few seconds by itself. A call that rang during such a look was given what that had
+// found, although a file had been written since.
+test('whoever asks during a look gets what was written before it asked', async () => {
+  const { dir, write, load } = await folder();
+  await using _ = dir;
+  let during: Promise<void> | undefined;
+  const profiles: LiveProfiles = await load((read) => {
+    if (!prompts(read).includes('Second.')) return;
+    writeFileSync(join(dir.path, 'desk.yaml'), 'name: Desk\nprompt: Third.\n');
+    during = profiles.refresh();
+  });
+  await write('desk.yaml', 'Second.');
+  await profiles.refresh();
+  await during;
+  expect(prompts(profiles)).toEqual(['Third.']);
 });

@@ -32,6 +32,7 @@ export class LiveProfiles implements Profiles {
   /** What was found there could not be used, and that was said. */
   #wrong = false;
   #looking: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
 
   private constructor(
     options: LiveProfilesOptions,
@@ -69,9 +70,19 @@ export class LiveProfiles implements Profiles {
     return this.#sources;
   }
 
-  /** Takes what has changed. Never rejects. */
+  /**
+   * Takes what has changed until now. Never rejects. A look that is under way may have passed a file that
+   * was written since: whoever asks meanwhile gets the next one.
+   */
   refresh(): Promise<void> {
-    this.#looking ??= this.#look().finally(() => {
+    if (!this.#looking) return this.#begin();
+    this.#next ??= this.#looking.then(() => this.#looking ?? this.#begin());
+    return this.#next;
+  }
+
+  #begin(): Promise<void> {
+    this.#next = undefined;
+    this.#looking = this.#look().finally(() => {
       this.#looking = undefined;
     });
     return this.#looking;
