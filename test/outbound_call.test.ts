@@ -316,9 +316,44 @@ describe('an outbound call', () => {
     await installation.startWorker();
     const call = await ended(id);
     // It gives up ringing before the takeover, or behind it.
-    expect(['no_answer', 'worker_lost']).toContain(call.endReason);
+    expect(['no_answer', 'dial_failed']).toContain(call.endReason);
     expect((await typesOf(id)).filter((type) => type === 'call.ended')).toHaveLength(1);
     expect(installation.carrier.callsTo(phone(11))).toHaveLength(1);
+  });
+
+  // It ended `worker_lost`: nobody could tell it from a call that broke in the middle.
+  it('that is answered and put down while nobody is there ends dial_failed, and says that', async () => {
+    installation.carrier.subscribe(phone(18), answers({ ringMs: 1_500, hangUpAfterMs: 300 }));
+    const id = await accepted(phone(18));
+    const call = await installation.carrier.waitForCall(phone(18));
+    await rings(id);
+    await killWithWorker(id);
+    await call.ended();
+    await installation.startWorker();
+    expect(await ended(id)).toMatchObject({
+      endReason: 'dial_failed',
+      answeredAt: null,
+      durationSeconds: 0,
+      costBreakdown: null,
+    });
+    const events = await eventsOf(id);
+    const data = (type: string) => events.find(({ event }) => event === type)?.data;
+    expect(data('call.error')).toMatchObject({ code: 'answer_unknown' });
+    expect(data('call.failed')).toMatchObject({ reason: 'dial_failed', sip_status: null });
+    expect(installation.carrier.callsTo(phone(18))).toHaveLength(1);
+  });
+
+  it('whose worker alone dies while it rings is hung up by its process, and ends dial_failed', async () => {
+    installation.carrier.subscribe(phone(19), ringsOut());
+    const id = await accepted(phone(19));
+    const call = await installation.carrier.waitForCall(phone(19));
+    await rings(id);
+    installation.worker.kill('SIGKILL');
+    expect(await call.ended()).toMatchObject({ by: 'cancelled' });
+    await installation.startWorker();
+    expect(await ended(id)).toMatchObject({ endReason: 'dial_failed', answeredAt: null });
+    expect(await typesOf(id)).not.toContain('call.error');
+    expect(installation.carrier.callsTo(phone(19))).toHaveLength(1);
   });
 
   /**

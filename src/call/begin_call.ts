@@ -1,6 +1,7 @@
 import type { JobContext } from '@livekit/agents';
 import { RoomEvent } from '@livekit/rtc-node';
 import { logger } from '../config/log.ts';
+import type { EndReason } from '../events/catalogue.ts';
 import type { CallId } from '../ids.ts';
 import { LedgerClient } from '../ledger/client.ts';
 import { livekitApi } from '../telephony/livekit_api.ts';
@@ -69,6 +70,11 @@ function endWithTheWorld(call: LiveCall, ledger: LedgerClient): void {
     void ending.end(removed ? 'ended_by_api' : 'media_lost');
   });
   // The channel to the worker closes when the worker is gone, however it went.
-  process.once('disconnect', () => void ending.end('worker_lost'));
+  process.once('disconnect', () => void ending.end(lossOf(call)));
   ledger.fenced.addEventListener('abort', () => void ending.end('worker_lost'), { once: true });
+}
+
+/** A phone that we called hears from nobody any more: it is hung up before it was answered. */
+function lossOf({ direction, answeredAt }: LiveCall): EndReason {
+  return direction === 'outbound' && answeredAt === undefined ? 'dial_failed' : 'worker_lost';
 }

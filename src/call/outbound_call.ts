@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobContext } from '@livekit/agents';
+import { ANSWER_UNKNOWN } from '../events/answer_unknown.ts';
 import type { EndReason } from '../events/catalogue.ts';
 import type { LedgerClient } from '../ledger/client.ts';
 import { dial } from '../telephony/dial.ts';
@@ -182,9 +183,7 @@ async function adoptPhone(call: LiveCall, { order, connected }: Joining): Promis
     appearWithinMs: ADOPTED_LIMIT_MS,
     signal: call.ending.signal,
   });
-  // A phone that rang may have been answered, and put down, before this process was there.
-  const unknown = order.state === 'ringing' ? 'worker_lost' : REASONS.unknown;
-  void followed.then((outcome) => unlessAnswered(call, outcome, unknown));
+  void followed.then((outcome) => unlessAnswered(call, outcome));
   await answered;
 }
 
@@ -216,20 +215,19 @@ const REASONS: Record<Exclude<DialOutcome['outcome'], 'answered'>, EndReason> = 
   invalid_number: 'invalid_number',
   dial_failed: 'dial_failed',
   cancelled: 'ended_by_api',
-  // Nobody can tell whether it rang: it is not dialled again.
+  // Nobody can tell whether it rang, or was answered and put down: it is not dialled again.
   unknown: 'dial_failed',
 };
 
-function unlessAnswered(
-  call: LiveCall,
-  { outcome, sipStatus, reason }: DialOutcome,
-  unknown = REASONS.unknown,
-): void {
-  const { ending, log } = call;
+function unlessAnswered(call: LiveCall, { outcome, sipStatus, reason }: DialOutcome): void {
+  const { ending, journal, log } = call;
   if (outcome === 'answered' || ending.signal.aborted) return;
   call.failedWith = sipStatus;
   log.info({ outcome, sip_status: sipStatus, reason }, 'not answered');
-  void ending.end(outcome === 'unknown' ? unknown : REASONS[outcome]);
+  if (outcome === 'unknown') {
+    journal.error(ANSWER_UNKNOWN.code, ANSWER_UNKNOWN.message).catch(() => undefined);
+  }
+  void ending.end(REASONS[outcome]);
 }
 
 function withinLimit({ ending }: LiveCall): AbortSignal {

@@ -3,6 +3,7 @@ import { callCost } from '../cost/call_cost.ts';
 import type { PriceTable } from '../cost/price_table.ts';
 import type { CallHistory, ComposeInput } from '../store/event_composer.ts';
 import type { CallRecord } from '../store/store.ts';
+import { saysAnswerUnknown } from './answer_unknown.ts';
 import type { EventData, EventType } from './catalogue.ts';
 import { type ReportedCall, reportedCall } from './reported_call.ts';
 import { transcriptText } from './transcript_text.ts';
@@ -83,14 +84,10 @@ function costOf(
   return callCost({ direction, answered, durationInSeconds, usage }, prices);
 }
 
-/** `null` where the phone that we called was left by its process while it rang. */
-function wasAnswered(
-  { direction, answeredAt, endReason }: CallRecord,
-  events: CallHistory['events'],
-): boolean | null {
+/** `null` where nobody saw what became of the phone that we called. */
+function wasAnswered({ answeredAt }: CallRecord, events: CallHistory['events']): boolean | null {
   if (answeredAt !== null) return true;
-  if (direction === 'inbound' || endReason !== 'worker_lost') return false;
-  return events.some(({ type }) => type === 'call.ringing') ? null : false;
+  return events.some(saysAnswerUnknown) ? null : false;
 }
 
 /** What was said in a call: our own, or one that another platform has told of. */

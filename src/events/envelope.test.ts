@@ -145,17 +145,18 @@ describe('the body of an event', () => {
 
   // Cost 0 was said of it, and the phone may have been answered: its process was dead, and it had gone.
   it.each([
-    ['call.ringing', null],
-    ['call.started', 0],
-  ])('says what a lost outbound call has cost only where that is known: %s', (type, cost) => {
+    ['answer_unknown', null],
+    ['model_silent', 0],
+  ])('says what a lost outbound call has cost only where that is known: %s', (code, cost) => {
     const call: CallRecord = {
       ...CALL,
       direction: 'outbound',
       answeredAt: null,
-      endReason: 'worker_lost',
+      endReason: 'dial_failed',
     };
-    const history = { events: [{ ...said('agent', ''), type }], facts: [] };
-    const { data } = compose('call.ended', { end_reason: 'worker_lost' }, { call, history });
+    const body = JSON.stringify(compose('call.error', { code, message: '' }));
+    const history = { events: [{ ...said('agent', ''), type: 'call.error', body }], facts: [] };
+    const { data } = compose('call.ended', { end_reason: 'dial_failed' }, { call, history });
     expect(data).toMatchObject({ cost: cost === null ? null : { total: cost } });
   });
 

@@ -122,12 +122,9 @@ describe('Sweeper', () => {
     expect(fake.expired).toEqual([dead]);
   });
 
-  it.each([
-    ['dialing', 'dial_failed'],
-    ['ringing', 'worker_lost'],
-  ] as const)(
-    'does not say that a phone which rang could not be called: %s',
-    async (state, reason) => {
+  it.each(['dialing', 'ringing'] as const)(
+    'ends a call that was not seen answered dial_failed, and says that nobody knows: %s',
+    async (state) => {
       const { fake, sweeper, open, abandon } = await setUp();
       const append = vi.spyOn(fake.store, 'append');
       const callId = await open();
@@ -138,13 +135,27 @@ describe('Sweeper', () => {
       expect(append.mock.lastCall?.[0]).toMatchObject([
         {
           events: [
-            { type: 'call.failed', data: { reason, sip_status: null } },
-            { type: 'call.ended', data: { end_reason: reason } },
+            { type: 'call.error', data: { code: 'answer_unknown' } },
+            { type: 'call.failed', data: { reason: 'dial_failed', sip_status: null } },
+            { type: 'call.ended', data: { end_reason: 'dial_failed' } },
           ],
         },
       ]);
     },
   );
+
+  it('ends an outbound call that was answered worker_lost', async () => {
+    const { fake, sweeper, open, abandon } = await setUp();
+    const append = vi.spyOn(fake.store, 'append');
+    const callId = await open(answered(newId('call')));
+    Object.assign(fake.call(callId) ?? {}, { direction: 'outbound' });
+    await abandon(callId);
+    sweeper.start(holders);
+    await vi.waitFor(() => expect(fake.types(callId)).toContain('call.ended'));
+    expect(append.mock.lastCall?.[0]).toMatchObject([
+      { events: [{ type: 'call.ended', data: { end_reason: 'worker_lost' } }] },
+    ]);
+  });
 
   it('says of a call that is adopted that its phone is taken on, and not that it ends', async () => {
     const adopt = vi.fn(() => Promise.resolve('adopted' as const));

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { logger } from '../config/log.ts';
 import { isCallwireError } from '../errors.ts';
+import { ANSWER_UNKNOWN } from '../events/answer_unknown.ts';
 import { newId } from '../ids.ts';
 import type { Append, CallRecord, EventDraft, HeldLease, Store } from '../store/store.ts';
 import { LEASE_MS } from './leases.ts';
@@ -73,8 +74,8 @@ export interface SweeperOptions {
  *                                             releasing ⟲ fails: 1 s, 2 s … 10 s
  *                                                 │  └── 60 s over: with a note
  *                                                 ▼
- *                              call.failed (not seen answered) + call.ended worker_lost (dial_failed
- *                              for an outbound call that was not seen to ring)
+ *                              call.failed (not seen answered) + call.ended worker_lost; of a phone
+ *                              that we called: call.error, call.failed + call.ended dial_failed
  * ```
  *
  * The room goes first, so that "ended" is true when it is read. The lease of the takeover fences the
@@ -245,9 +246,11 @@ export class Sweeper {
     // Read again: spools may have told more since the takeover.
     const call = await store.getCall(callId);
     const unanswered = call?.answeredAt === null;
-    // A phone that rang may have been answered, and put down, while nobody was there to see it.
-    const neverRang = call?.direction === 'outbound' && call.state === 'dialing';
-    const endReason = neverRang ? 'dial_failed' : 'worker_lost';
+    const calledInVain = unanswered && call.direction === 'outbound';
+    const endReason = calledInVain ? 'dial_failed' : 'worker_lost';
+    if (calledInVain) {
+      events.push({ id: newId('evt'), type: 'call.error', time, data: { ...ANSWER_UNKNOWN } });
+    }
     if (unanswered && !(await this.#hasFailed(callId))) {
       const sipStatus = call.direction === 'inbound' ? SIP_UNAVAILABLE : null;
       const data = { sip_status: sipStatus, reason: endReason };
