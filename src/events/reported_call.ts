@@ -30,6 +30,9 @@ export type ReportStage = (typeof REPORT_STAGES)[number];
 
 const time = z.number().int();
 
+/** A week is longer than any phone call: what says more is a mistake, and counts as not said. */
+export const LONGEST_MS = 7 * 24 * 3_600_000;
+
 /** What one webhook says. What it does not say is not there. */
 export const reportSchema = z.object({
   stage: z.enum(REPORT_STAGES),
@@ -248,7 +251,10 @@ function isAnswered(known: {
   return known.durationMs > 0;
 }
 
-/** The length of the call is what is billed and counted: with it the end says when the call began. */
+/**
+ * The length of the call is what is billed and counted: with it the end says when the call began. Of two
+ * times that are further apart than any call is long one is wrong, and the length is not known.
+ */
 function answerOf(
   told: number | null,
   end: number | null,
@@ -256,7 +262,8 @@ function answerOf(
   createdAt: number,
 ): number {
   if (end !== null && durationMs !== undefined) return Math.round(end - durationMs);
-  return told ?? createdAt;
+  const answeredAt = told ?? createdAt;
+  return end !== null && end - answeredAt > LONGEST_MS ? end : answeredAt;
 }
 
 function earliest(reports: readonly Dated[]): number {

@@ -127,6 +127,7 @@ export function createIngest(options: IngestOptions): Ingest {
           message: 'Webhook processed successfully',
           callId: reading.callId,
           id: result.callId ?? append.callId,
+          ...(reading.ignored?.length && { ignored: reading.ignored }),
         },
         platform: provider,
         outcome: 'report',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { toE164 } from '../config/phone_number.ts';
+import { LONGEST_MS } from '../events/reported_call.ts';
 
 /*
  * The pieces that bodies of others are read with. Whoever sends them changes them without asking: a
@@ -44,11 +45,16 @@ function e164(written: string): string {
   return number;
 }
 
-/** Also one that was written as text. */
-export const number = loose((value) => {
-  const given = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  return typeof given === 'number' && Number.isFinite(given) ? given : undefined;
-});
+/** More than any call costs, in dollars or cents. */
+const MAX_AMOUNT = 1_000_000;
+
+/** Money. */
+export const amount = loose((value) => readNumber(value, MAX_AMOUNT));
+
+/** How long something took, in milliseconds, from the unit that the platform tells it in. */
+export const lengthInMs = loose((value) => readLength(value, 1));
+export const lengthInSeconds = loose((value) => readLength(value, 1_000));
+export const lengthInMinutes = loose((value) => readLength(value, 60_000));
 
 export const flag = loose((value) => (typeof value === 'boolean' ? value : undefined));
 
@@ -103,13 +109,35 @@ function readText(value: unknown, max: number): string | undefined {
   return clean === '' ? undefined : clean;
 }
 
+/** Between 0 and `max`, also written as text; what is beyond is a mistake of the sender's. */
+function readNumber(value: unknown, max: number): number | undefined {
+  const given = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  return typeof given === 'number' && given >= 0 && given <= max ? given : undefined;
+}
+
+function readLength(value: unknown, unitInMs: number): number | undefined {
+  const given = readNumber(value, LONGEST_MS / unitInMs);
+  return given === undefined ? undefined : Math.round(given * unitInMs);
+}
+
+/** Clocks of one platform differ by as much. */
+const CLOCKS_MS = 60_000;
+
+/** How long it is from one time to the other, where both are told and neither is a mistake. */
+export function lengthBetween(from: number | undefined, to: number | undefined) {
+  if (from === undefined || to === undefined) return undefined;
+  const ms = to - from;
+  return ms < -CLOCKS_MS || ms > LONGEST_MS ? undefined : Math.max(0, ms);
+}
+
 /** A number that would be centuries off in the documented unit is of the other one. */
 function readTime(value: unknown, unitInMs: 1 | 1_000): number | undefined {
   const given = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
   const candidates =
     typeof given === 'number'
       ? [given * unitInMs, unitInMs === 1 ? given * 1_000 : given]
-      : [typeof given === 'string' ? Date.parse(given) : Number.NaN];
+      : // Without a year in it, "-5" were a day in 2001.
+        [typeof given === 'string' && /\d{4}/.test(given) ? Date.parse(given) : Number.NaN];
   const time = candidates.find((ms) => ms >= EARLIEST_MS && ms < LATEST_MS);
   return time === undefined ? undefined : Math.round(time);
 }

@@ -25,6 +25,8 @@ export type Reading =
       report: Report;
       /** Of an event that we do not know: kept as it is, without credentials. */
       unknown?: JsonObject;
+      /** Fields of a shape of ours with values that say nothing: whoever made the body is told. */
+      ignored?: readonly string[];
     }
   /** It wants to know something, and waits for it. */
   | { kind: 'question'; callId: string | null; question: Question }

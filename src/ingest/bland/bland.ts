@@ -42,8 +42,8 @@ const Call = z.object({
   call_id: loose.text,
   c_id: loose.text,
   category: loose.text,
-  call_length: loose.number,
-  corrected_duration: loose.number,
+  call_length: loose.lengthInMinutes,
+  corrected_duration: loose.lengthInSeconds,
   to: loose.phone,
   from: loose.phone,
   inbound: loose.flag,
@@ -55,7 +55,7 @@ const Call = z.object({
   error_message: loose.text,
   answered_by: loose.text,
   recording_url: loose.url,
-  price: loose.number,
+  price: loose.amount,
   call_ended_by: loose.text,
   disposition_tag: loose.text,
   transferred_to: loose.text,
@@ -74,7 +74,8 @@ type Call = z.infer<typeof Call>;
 function reportOf(call: Call): Report {
   const { summary, analysis, price } = call;
   const endReason = endReasonFrom(call);
-  const durationMs = durationOf(call);
+  // The second is rounded.
+  const durationMs = call.corrected_duration ?? call.call_length;
   const extraction =
     summary === undefined && analysis === undefined
       ? undefined
@@ -111,12 +112,6 @@ function reportOf(call: Call): Report {
 }
 
 const ANSWERED_BY: ReadonlySet<string> = new Set(['human', 'voicemail']);
-
-/** `corrected_duration` is in seconds; `call_length` in minutes, rounded. */
-function durationOf({ corrected_duration, call_length }: Call): number | undefined {
-  if (corrected_duration !== undefined) return Math.max(0, corrected_duration * 1_000);
-  return call_length === undefined ? undefined : Math.max(0, Math.round(call_length * 60_000));
-}
 
 function answeredBy({ answered_by, status }: Call, reason: EndReason): boolean | undefined {
   if (answered_by !== undefined && ANSWERED_BY.has(answered_by)) return true;

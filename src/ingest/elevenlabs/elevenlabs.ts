@@ -48,12 +48,16 @@ const Body = z.object({
     status: loose.text,
     failure_reason: loose.text,
     transcript: loose.listOf(
-      z.object({ role: loose.text, message: loose.longText, time_in_call_secs: loose.number }),
+      z.object({
+        role: loose.text,
+        message: loose.longText,
+        time_in_call_secs: loose.lengthInSeconds,
+      }),
     ),
     metadata: loose.part({
       start_time_unix_secs: loose.timeInSeconds,
       accepted_time_unix_secs: loose.timeInSeconds,
-      call_duration_secs: loose.number,
+      call_duration_secs: loose.lengthInSeconds,
       termination_reason: loose.text,
       phone_call: loose.part({
         direction: loose.text,
@@ -83,12 +87,11 @@ function transcription(data: Data, at: number | undefined): Report {
   const {
     phone_call: line,
     start_time_unix_secs: startedAt,
-    call_duration_secs: seconds,
+    call_duration_secs: durationMs,
   } = metadata;
   const inbound = line.direction !== 'outbound';
   const variables = ownVariables(data);
   const extraction = analysisOf(analysis);
-  const durationMs = seconds === undefined ? undefined : Math.max(0, seconds * 1_000);
   return {
     stage: 'analysed',
     final: true,
@@ -105,11 +108,10 @@ function transcription(data: Data, at: number | undefined): Report {
     durationMs,
     endReason: endReason(metadata.termination_reason, data.status),
     said: saidBy(
-      data.transcript.map(({ role, message: text, time_in_call_secs: second }) => ({
+      data.transcript.map(({ role, message: text, time_in_call_secs: ms }) => ({
         role,
         text,
-        at:
-          startedAt === undefined || second === undefined ? undefined : startedAt + second * 1_000,
+        at: startedAt === undefined || ms === undefined ? undefined : startedAt + ms,
       })),
     ),
     extraction,

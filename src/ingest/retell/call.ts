@@ -13,20 +13,20 @@ export const RetellCall = loose.part({
   metadata: loose.anyObject,
   start_timestamp: loose.timeInMs,
   end_timestamp: loose.timeInMs,
-  duration_ms: loose.number,
+  duration_ms: loose.lengthInMs,
   disconnection_reason: loose.text,
   transcript: loose.longText,
   transcript_object: loose.listOf(
     z.object({
       role: loose.text,
       content: loose.longText,
-      words: loose.listOf(z.object({ start: loose.number })),
+      words: loose.listOf(z.object({ start: loose.lengthInSeconds })),
     }),
   ),
   recording_url: loose.url,
   call_cost: loose.part({
-    combined_cost: loose.number,
-    product_costs: loose.listOf(z.object({ product: loose.text, cost: loose.number })),
+    combined_cost: loose.amount,
+    product_costs: loose.listOf(z.object({ product: loose.text, cost: loose.amount })),
   }),
   call_analysis: loose.anyObject,
 });

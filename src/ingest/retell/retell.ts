@@ -58,8 +58,7 @@ function reportOf(call: RetellCall, stage: ReportStage): Report {
   const over = stage === 'ended' || stage === 'analysed';
   const reason = over ? endReason(call.disconnection_reason) : undefined;
   const durationMs = over
-    ? (call.duration_ms ??
-      (startedAt !== undefined && endedAt !== undefined ? endedAt - startedAt : undefined))
+    ? (call.duration_ms ?? loose.lengthBetween(startedAt, endedAt))
     : undefined;
   const analysis = stage === 'analysed' ? analysisOf(call.call_analysis) : undefined;
   return {
@@ -72,7 +71,7 @@ function reportOf(call: RetellCall, stage: ReportStage): Report {
     contactId: contactIn(call.metadata),
     metadata: call.metadata,
     createdAt: startedAt,
-    durationMs: durationMs === undefined ? undefined : Math.max(0, durationMs),
+    durationMs,
     endReason: reason,
     ...(over && {
       endedAt,
@@ -98,8 +97,8 @@ function reportOf(call: RetellCall, stage: ReportStage): Report {
   };
 }
 
-function offset(startedAt: number | undefined, seconds: number | undefined): number | undefined {
-  return startedAt === undefined || seconds === undefined ? undefined : startedAt + seconds * 1_000;
+function offset(startedAt: number | undefined, ms: number | undefined): number | undefined {
+  return startedAt === undefined || ms === undefined ? undefined : startedAt + ms;
 }
 
 function directionOf({ direction, call_type }: RetellCall): Report['direction'] {
@@ -160,7 +159,7 @@ function costOf({ combined_cost: cents, product_costs }: RetellCall['call_cost']
     .reduce((sum, { cost = 0 }) => sum + cost / 100, 0);
   const usd = (value: number) => Math.round(value * 1e6) / 1e6;
   return {
-    model: usd(total - telephony),
+    model: usd(Math.max(0, total - telephony)),
     transcription: 0,
     telephony: usd(telephony),
     recording: 0,

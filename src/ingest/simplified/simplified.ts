@@ -40,7 +40,15 @@ export function readSimplified(body: JsonObject): Reading {
   const event = call.event ?? call.event_type ?? call.type ?? '';
   const stage = stageOf(event, call);
   const report = reportOf(call, stage ?? 'told', event);
-  return { kind: 'report', callId, event, report, ...(stage === undefined && { unknown: body }) };
+  const ignored = [...(stage === undefined ? ['event'] : []), ...unread(body, call)];
+  return {
+    kind: 'report',
+    callId,
+    event,
+    report,
+    ignored,
+    ...(stage === undefined && { unknown: body }),
+  };
 }
 
 const Fields = {
@@ -56,10 +64,10 @@ const Fields = {
   agentId: loose.text,
   agent_id: loose.text,
   assistantId: loose.text,
-  duration: loose.number,
-  duration_seconds: loose.number,
-  durationSeconds: loose.number,
-  call_length: loose.number,
+  duration: loose.lengthInSeconds,
+  duration_seconds: loose.lengthInSeconds,
+  durationSeconds: loose.lengthInSeconds,
+  call_length: loose.lengthInSeconds,
   startedAt: loose.timeInSeconds,
   started_at: loose.timeInSeconds,
   start_timestamp: loose.timeInSeconds,
@@ -76,7 +84,7 @@ const Fields = {
   transcript: z.unknown().optional(),
   recordingUrl: loose.url,
   recording_url: loose.url,
-  cost: loose.number,
+  cost: loose.amount,
   summary: loose.longText,
   extraction: loose.anyObject,
   analysis: loose.anyObject,
@@ -97,6 +105,22 @@ const Call = z.object({
   call: loose.part(Fields),
 });
 type Call = z.infer<typeof Call>;
+
+/** Withheld numbers are none, and no mistake. */
+const PHONES: ReadonlySet<string> = new Set(['from', 'to', 'from_number', 'to_number']);
+
+/** The fields that something stands in which cannot be what their names say. */
+function unread(body: JsonObject, call: Call): string[] {
+  const inside = loose.isObject(body.call) ? unreadIn(body.call, call.call) : [];
+  return [...unreadIn(body, call), ...inside.map((name) => `call.${name}`)];
+}
+
+function unreadIn(given: JsonObject, read: Record<string, unknown>): string[] {
+  return Object.entries(read).flatMap(([name, value]) => {
+    const isEmpty = given[name] === undefined || given[name] === null || given[name] === '';
+    return value !== undefined || isEmpty || PHONES.has(name) ? [] : [name];
+  });
+}
 
 const STAGES: Record<string, ReportStage> = {
   initiated: 'initiated',
@@ -148,12 +172,12 @@ function either<K extends keyof typeof Fields>(call: Call, ...names: K[]): Call[
 
 function reportOf(call: Call, stage: ReportStage, event: string): Report {
   const over = stage === 'ended' || stage === 'analysed';
-  const seconds = either(call, 'duration', 'duration_seconds', 'durationSeconds', 'call_length');
+  const length = either(call, 'duration', 'duration_seconds', 'durationSeconds', 'call_length');
   const startedAt = either(call, 'startedAt', 'started_at', 'start_timestamp');
   const endedAt = either(call, 'endedAt', 'ended_at', 'end_timestamp');
   const direction = either(call, 'direction')?.toLowerCase();
   const metadata = either(call, 'metadata') as JsonObject | undefined;
-  const durationMs = over ? durationOf(seconds, startedAt, endedAt) : undefined;
+  const durationMs = over ? (length ?? loose.lengthBetween(startedAt, endedAt)) : undefined;
   const reason = over ? endReasonFrom(call, event) : undefined;
   const total = either(call, 'cost');
   const extraction = analysisOf(call);
@@ -172,7 +196,7 @@ function reportOf(call: Call, stage: ReportStage, event: string): Report {
     answeredAt: either(call, 'answeredAt', 'answered_at') ?? (over ? startedAt : undefined),
     recordingUrl: either(call, 'recordingUrl', 'recording_url'),
     said: saidFrom(either(call, 'transcript')),
-    ...(stage === 'recorded' && seconds !== undefined && { recordingMs: seconds * 1_000 }),
+    ...(stage === 'recorded' && length !== undefined && { recordingMs: length }),
     ...(over && {
       final: true,
       endedAt: endedAt ?? call.timestamp,
@@ -186,16 +210,6 @@ function reportOf(call: Call, stage: ReportStage, event: string): Report {
     }),
     ...(extraction && { extraction, outcome: outcomeIn(extraction, either(call, 'outcome')) }),
   };
-}
-
-function durationOf(
-  seconds: number | undefined,
-  startedAt: number | undefined,
-  endedAt: number | undefined,
-): number | undefined {
-  if (seconds !== undefined) return Math.max(0, seconds * 1_000);
-  if (startedAt === undefined || endedAt === undefined) return undefined;
-  return Math.max(0, endedAt - startedAt);
 }
 
 const UNANSWERED: ReadonlySet<string> = new Set([

@@ -1,5 +1,6 @@
 import type { Report, ReportStage } from '../../events/reported_call.ts';
 import { contactIn } from '../contact_in.ts';
+import * as loose from '../loose.ts';
 import { isObject, type JsonObject } from '../loose.ts';
 import { outcomeIn } from '../outcome_words.ts';
 import type { Platform } from '../platform.ts';
@@ -88,7 +89,7 @@ function reportOf(message: VapiMessage, stage: ReportStage): Report {
     createdAt: call.createdAt,
     ...(over && {
       answeredAt: startedAt,
-      endedAt: endedAt ?? (stage === 'ended' ? message.timestamp : undefined),
+      endedAt: endedAt ?? message.timestamp,
       endReason: reason,
       said:
         saidBy(
@@ -98,7 +99,8 @@ function reportOf(message: VapiMessage, stage: ReportStage): Report {
     }),
     ...(stage === 'analysed' && {
       final: true,
-      durationMs: durationOf(message, startedAt, endedAt),
+      durationMs:
+        loose.lengthBetween(startedAt, endedAt) ?? message.durationMs ?? message.durationSeconds,
       answered: startedAt === undefined ? false : undefined,
       recordingUrl:
         artifact.recordingUrl ??
@@ -125,15 +127,6 @@ function partiesOf(
 function directionOf({ call: { type } }: VapiMessage): Report['direction'] {
   if (type === undefined) return undefined;
   return type.startsWith('outbound') ? 'outbound' : 'inbound';
-}
-
-function durationOf(
-  { durationMs, durationSeconds }: VapiMessage,
-  startedAt: number | undefined,
-  endedAt: number | undefined,
-): number | undefined {
-  if (startedAt !== undefined && endedAt !== undefined) return Math.max(0, endedAt - startedAt);
-  return durationMs ?? (durationSeconds === undefined ? undefined : durationSeconds * 1_000);
 }
 
 /** In US dollars. What is neither telephony nor transcription belongs to the agent itself. */
