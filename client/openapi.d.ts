@@ -729,6 +729,8 @@ export interface components {
             /** @description `null` until `call.completed`. */
             outcome: ("INTERESTED" | "NOT_INTERESTED" | "CALLBACK" | "APPOINTMENT" | "RESOLVED" | "VOICEMAIL" | "NO_ANSWER" | "BUSY" | "DNC" | "NOT_OWNER" | "WRONG_NUMBER" | "TRANSFERRED" | "FAILED" | "UNKNOWN") | null;
             endReason: ("caller_hung_up" | "agent_hung_up" | "ended_by_api" | "transferred" | "transfer_unconfirmed" | "forwarded" | "max_duration" | "silence" | "rejected" | "no_capacity" | "no_answer" | "busy" | "invalid_number" | "voicemail" | "dial_failed" | "blocked" | "context_unavailable" | "model_unavailable" | "media_lost" | "worker_lost" | "shutdown" | "error" | "unknown") | null;
+            /** @description The SIP status of a call that was never answered, as in `call.failed`; `null` where there was none. */
+            sipStatus: number | null;
             /** @description Who picked up an outbound call; `null` for any other, and while nobody knows. */
             answeredBy: ("person" | "machine" | "ivr" | "screening" | "unknown") | null;
             /** @description From the answer to the end. */
@@ -768,6 +770,10 @@ export interface components {
             metadata: {
                 [key: string]: unknown;
             };
+            /** @description What an outbound call was asked for with; `null` for any other. They may be large: no list has them. */
+            variables?: {
+                [key: string]: unknown;
+            } | null;
             /** @description What was checked before an outbound call was dialled; else `null`. */
             gate: unknown;
             /** @description When an outbound call was to be placed; `null`: at once. */

@@ -20,6 +20,13 @@ export const ShownCall = z
     providerCallId: z.string().nullable().describe('Its id there; `null` for our own.'),
     outcome: z.enum(OUTCOMES).nullable().describe('`null` until `call.completed`.'),
     endReason: z.enum(END_REASONS).nullable(),
+    sipStatus: z
+      .number()
+      .int()
+      .nullable()
+      .describe(
+        'The SIP status of a call that was never answered, as in `call.failed`; `null` where there was none.',
+      ),
     answeredBy: z
       .enum(ANSWERED_BY)
       .nullable()
@@ -53,6 +60,13 @@ export const ShownCall = z
       phone: z.string().nullable(),
     }),
     metadata: z.record(z.string(), z.unknown()),
+    variables: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .optional()
+      .describe(
+        'What an outbound call was asked for with; `null` for any other. They may be large: no list has them.',
+      ),
     gate: z
       .unknown()
       .describe('What was checked before an outbound call was dialled; else `null`.'),
@@ -88,6 +102,7 @@ export function shownCall(
   const completed = dataOf(events.findLast(({ type }) => type === 'call.completed'));
   const { data: { outcome = null, extraction = null } = {} } = Completed.safeParse(completed);
   const ended = dataOf(events.findLast(({ type }) => type === 'call.ended'));
+  const failed = dataOf(events.findLast(({ type }) => type === 'call.failed'));
   return {
     id: call.id,
     status: call.state,
@@ -99,6 +114,7 @@ export function shownCall(
     providerCallId: call.providerCallId,
     outcome,
     endReason: EndReason.safeParse(call.endReason).data ?? null,
+    sipStatus: Failed.safeParse(failed).data?.sip_status ?? null,
     answeredBy: answeredBy(call),
     durationSeconds: durationSeconds(call),
     transcript: told?.transcript ?? transcriptText(spoken),
@@ -114,6 +130,7 @@ export function shownCall(
     costBreakdown: costBreakdown(told?.cost ? { cost: told.cost } : ended),
     contact: call.contact,
     metadata: call.metadata,
+    variables: call.outbound?.variables ?? null,
     gate: call.outbound?.gate ?? null,
     scheduledFor: isoTime(call.outbound?.scheduledFor ?? null),
     followsCallId: call.outbound?.followsCallId ?? null,
@@ -143,6 +160,7 @@ function costBreakdown(ended: unknown): z.infer<typeof ShownCall>['costBreakdown
 }
 
 const Ended = z.object({ cost: CostField });
+const Failed = z.object({ sip_status: z.number().int().nullable() });
 const EndReason = z.enum(END_REASONS);
 const Utterance = z.object({ role: z.enum(['agent', 'caller']), text: z.string() });
 const Completed = z.object({

@@ -35,6 +35,10 @@ describe('a call that is asked for', () => {
       metadata: { lead: 7 },
       gate: { acceptance: { allowed: true } },
     });
+    const { variables, ...listed } = body.call;
+    expect(variables).toEqual({ a: '', b: null });
+    expect((await api.request('GET', `/v1/calls/${body.call.id}`)).body).toEqual(body);
+    expect((await api.request('GET', '/v1/calls')).body.calls).toEqual([listed]);
     expect(await jobsOf(api)).toMatchObject([{ body: { call: body.call.id } }]);
     expect(await api.store.getCall(body.call.id)).toMatchObject({ apiKeyId: 'env' });
   });

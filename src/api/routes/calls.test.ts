@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { draftEvent } from '../../events/catalogue.ts';
+import { newId } from '../../ids.ts';
 import { type TestApi, testApi } from '../testing/test_api.ts';
 import { CALLER, endedCall, liveCall, write } from '../testing/written_call.ts';
 
@@ -22,6 +23,7 @@ describe('a call', () => {
         outcome: null,
         answeredBy: null,
         endReason: 'caller_hung_up',
+        sipStatus: null,
         durationSeconds: 30,
         transcript: 'Agent: Front desk.\nCaller: Is the flat free?',
         transcriptItems: [
@@ -34,6 +36,7 @@ describe('a call', () => {
         costBreakdown: null,
         contact: { id: null, name: null, phone: CALLER },
         metadata: { tenant: 'seven' },
+        variables: null,
         provider: 'callwire',
         providerCallId: null,
         gate: null,
@@ -75,6 +78,30 @@ describe('a call', () => {
     });
     await write(api.store, { callId: id, events: [completed] });
     expect((await call(api, id)).call).toMatchObject({ outcome: 'INTERESTED', extraction });
+  });
+
+  it('that was never answered has the SIP status of its end', async () => {
+    const api = await testApi();
+    const id = newId('call');
+    await write(api.store, {
+      callId: id,
+      open: {
+        id,
+        direction: 'inbound',
+        from: CALLER,
+        to: '+15550100000',
+        agentId: 'receptionist',
+        room: `room-${id}`,
+        metadata: {},
+        time: Date.now(),
+      },
+      events: [
+        draftEvent('call.started', {}),
+        draftEvent('call.failed', { sip_status: 487, reason: 'caller_hung_up' }),
+        draftEvent('call.ended', { end_reason: 'caller_hung_up' }),
+      ],
+    });
+    expect((await call(api, id)).call).toMatchObject({ answeredAt: null, sipStatus: 487 });
   });
 
   it('can be watched while it goes on', async () => {
