@@ -92,9 +92,8 @@ function harmless(fields: Record<string, unknown>): Record<string, unknown> {
 /** Of an error, not what libraries hang onto it, such as the body of an answer. */
 function harmlessError(error: object): object {
   const { type, name = type, code, message, stack } = error as Record<string, unknown>;
-  // Without a prototype pino takes its name for its type; enumerable it would be there twice.
-  const kept = Object.create(null, { name: { value: name } });
-  for (const [key, value] of Object.entries({ code, message, stack })) {
+  const kept: Record<string, string> = {};
+  for (const [key, value] of Object.entries({ type: name, code, message, stack })) {
     if (typeof value === 'string') kept[key] = masked(value);
   }
   return kept;

@@ -37,6 +37,44 @@ test('secrets under their usual keys never reach the line, personal data under p
   expect(lines[0]).toContain('+15550100001');
 });
 
+class Model {
+  options = { apiKey: 'made-up' };
+}
+
+// An error of the model's library had its whole session with it: the key stood too deep for the net of names,
+// and with a session that was running the line had nothing but "unable to serialize".
+test('an error is told with its causes and plain values, and without what hangs on it', () => {
+  const { lines, stream } = captured();
+  const error = Object.assign(new Error('broke', { cause: new Error('because', { cause: 1 }) }), {
+    code: 'MADE_UP',
+    metadata: { sip_status: '486', list: [1, { deep: { er: 'made-up' } }] },
+    model: new Model(),
+    deep: { er: { still: { model: { options: { apiKey: 'made-up' } } } } },
+    errors: [Object.assign(new Error('one of several'), { model: new Model() })],
+    circle: {} as object,
+  });
+  error.circle = { error };
+  createRootLogger(stream).error({ err: error }, 'it failed');
+  createRootLogger(stream).error(error);
+  for (const line of lines) {
+    expect(JSON.parse(line).err).toMatchObject({
+      type: 'Error',
+      message: 'broke: because',
+      stack: expect.stringContaining('caused by: Error: because'),
+      code: 'MADE_UP',
+      metadata: { sip_status: '486', list: [1, {}] },
+      aggregateErrors: [{ message: 'one of several' }],
+    });
+    expect(line).not.toContain('made-up');
+  }
+});
+
+test.each(['a text', 7, null, { code: 1 }])('an error that is none is told as it is: %j', (err) => {
+  const { lines, stream } = captured();
+  createRootLogger(stream).error({ err }, 'it failed');
+  expect(JSON.parse(lines[0] ?? '').err).toEqual(err);
+});
+
 test('pretty lines are redacted too', () => {
   const { lines, stream } = captured();
   createRootLogger(stream, { pretty: true }).info({ password: 'made-up' }, 'logged in');

@@ -3,6 +3,7 @@ import { isMainThread } from 'node:worker_threads';
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import pinoPretty from 'pino-pretty';
 import { LogStream } from './log_stream.ts';
+import { loggedError } from './logged_error.ts';
 
 /** What LOG_LEVEL may say, the quietest first. */
 export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -87,6 +88,7 @@ export function createRootLogger(
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact,
+      serializers: { err: loggedError },
     },
     pretty ? prettyStream(stream) : stream,
   );
