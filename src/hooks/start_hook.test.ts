@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createReachAgents } from '../delivery/reach_agents.ts';
 import { verifyStandard, verifyTimestamped, verifyVeevo } from '../events/signatures.ts';
+import { until } from '../tools/testing/until.ts';
 import type { HookTarget } from './hook_post.ts';
 import { askStartHook, type StartedCall } from './start_hook.ts';
 import { backendServer, rawBackend, sendJson } from './testing/backend_server.ts';
@@ -23,15 +24,15 @@ const CALL: StartedCall = {
 
 function ask(
   url: string,
-  options: Partial<HookTarget> & { deadlineMs?: number } = {},
+  options: Partial<HookTarget> & { deadlineMs?: number; retryAfterMs?: number[] } = {},
   call = CALL,
 ) {
-  const { deadlineMs = 5_000, ...target } = options;
+  const { deadlineMs = 5_000, retryAfterMs = [], ...target } = options;
   return askStartHook(
     agents,
     { url: new URL(url), reach: 'operator', secret: SECRET, ...target },
     call,
-    { deadlineMs, signal: new AbortController().signal },
+    { deadlineMs, retryAfterMs, signal: new AbortController().signal },
   );
 }
 
@@ -137,6 +138,31 @@ describe('a start hook', () => {
     });
   });
 
+  // A deployment of the backend took a second, and turned away whoever called in it.
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['is just being started anew', (r) => void r.destroy()],
+    ['stands behind a proxy that finds it gone: 502', (r) => sendJson(r, {}, 502)],
+    ['stands behind a proxy that finds it gone: 503', (r) => sendJson(r, {}, 503)],
+  ])('that %s is asked again', async (_, gone) => {
+    await using backend = await backendServer((response) => {
+      if (backend.asked.length < 3) gone(response);
+      else sendJson(response, { systemPrompt: 'Back again.' });
+    });
+    const outcome = await ask(backend.url, { retryAfterMs: [1, 1, 1] });
+    expect(outcome).toMatchObject({ ok: true, answer: { agent: { prompt: 'Back again.' } } });
+    expect(backend.asked.map(({ body }) => body.callSid)).toEqual(Array(3).fill('call_1'));
+  });
+
+  it('that stays away is given up, in time, and one that answers is not asked again', async () => {
+    await using away = await backendServer((response) => void response.destroy());
+    const retryAfterMs = [1, 1, 60_000];
+    expect(await ask(away.url, { retryAfterMs })).toMatchObject({ code: 'connection' });
+    expect(away.asked).toHaveLength(3);
+    await using broken = await backendServer((response) => sendJson(response, {}, 500));
+    expect(await ask(broken.url, { retryAfterMs: [1] })).toMatchObject({ status: 500 });
+    expect(broken.asked).toHaveLength(1);
+  });
+
   it('of another origin is not reached in the operator’s network, nor signed', async () => {
     await using backend = await backendServer((response) => sendJson(response, {}));
     const refused = await ask(backend.url, { reach: 'guarded', secret: null });
@@ -149,13 +175,14 @@ describe('a start hook', () => {
   it('is given up with the call', async () => {
     await using backend = await backendServer(() => undefined);
     const ended = new AbortController();
-    const asking = askStartHook(
-      agents,
-      { url: new URL(backend.url), reach: 'operator', secret: SECRET },
-      CALL,
-      { deadlineMs: 5_000, signal: ended.signal },
-    );
+    const target = { url: new URL(backend.url), reach: 'operator', secret: SECRET } as const;
+    const limits = { deadlineMs: 70_000, retryAfterMs: [60_000], signal: ended.signal };
+    const asking = askStartHook(agents, target, CALL, limits);
+    await using gone = await backendServer((response) => void response.destroy());
+    const waiting = askStartHook(agents, { ...target, url: new URL(gone.url) }, CALL, limits);
+    await until(() => gone.asked.length > 0);
     ended.abort(new Error('the call has ended'));
     await expect(asking).rejects.toThrow('the call has ended');
+    await expect(waiting).rejects.toThrow('the call has ended');
   });
 });
