@@ -48,6 +48,7 @@ import type { Append, AppendResult, JobListener, Settlement, Store } from './sto
 import * as suppressions from './suppressions.ts';
 import { testEndpoint } from './test_event.ts';
 import * as triggers from './triggers.ts';
+import { reserveWal } from './wal_reserve.ts';
 
 export interface SqliteStoreOptions {
   /** Made where it is missing (0700) and locked for this process. */
@@ -89,6 +90,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   try {
     db = openSqliteConnection(file, beside ? { autocheckpointPages: LAST_RESORT_PAGES } : {});
     await migrate(db);
+    if (beside) reserveWal(file);
     const checkpoints = beside ? startCheckpoints({ file }) : undefined;
     return new SqliteStore(db, lock, checkpoints, {
       composer: options.composer,
