@@ -34,6 +34,7 @@ describeCrm('builtin', async () => {
   return {
     crm: new BuiltinCrm(ledger),
     writer: new BuiltinCrmWriter(store),
+    knowsForeignIds: true,
     async addContact({ phone, name, ...fields }) {
       const contact = {
         phone,

@@ -89,12 +89,13 @@ function verdictOf(result: CrmWriteResult): AttemptOutcome['verdict'] {
   };
 }
 
-/** The contact that the write made; the call's row knows of none. */
+/** The contact that the write made or found; the call's row knows of none, or of another CRM's. */
 function madeContact(body: CrmWrite | undefined, outcome: AttemptOutcome): { contact_id?: string } {
   const { verdict } = outcome;
-  if (body?.contactId !== null || verdict.kind !== 'success') return {};
+  if (!body || verdict.kind !== 'success') return {};
   const contactId = verdict.detail?.contactId;
-  return typeof contactId === 'string' ? { contact_id: contactId } : {};
+  const isNews = typeof contactId === 'string' && contactId !== body.contactId;
+  return isNews ? { contact_id: contactId } : {};
 }
 
 function failure({ error, status }: AttemptRecord): Record<string, unknown> {

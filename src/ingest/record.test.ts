@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { shownCall } from '../api/shown_call.ts';
+import { draftEvent } from '../events/catalogue.ts';
+import { newId } from '../ids.ts';
 import type { Append, AppendResult, CallRecord, Store, StoredEvent } from '../store/store.ts';
 import { Closer } from './closer.ts';
 import type { JsonObject } from './loose.ts';
@@ -203,6 +205,23 @@ describe('the contact', () => {
     expect(found.call.contact).toEqual({ id: 'c77', name: 'Ida Example', phone: CALLER });
     const { data } = found.events.find(({ event }) => event === 'call.ended') as Parsed;
     expect(data).toMatchObject({ contact_id: 'c77', contact: found.call.contact });
+  });
+
+  // The id of the company's own CRM: the built-in one had nobody with it, and the contact did not learn of the call.
+  it('with an id that the built-in CRM does not have is whoever has the number', async () => {
+    const door = await openDoor();
+    const id = await told(door, [retell.ended()]);
+    const data = {
+      outcome: 'RESOLVED',
+      extraction: null,
+      recording_url: null,
+      recording_expires_at: null,
+    } as const;
+    const completed = draftEvent('call.completed', data, { id: newId('evt'), time: ENDED_AT });
+    await door.store.append([{ callId: id, events: [completed] }]);
+    const [contact, ...others] = await door.store.listContacts({ limit: 5 });
+    expect(others).toEqual([]);
+    expect(contact).toMatchObject({ phone: CALLER, callCount: 1, lastCallDuration: 96 });
   });
 
   it('of a call without a number is nobody', async () => {

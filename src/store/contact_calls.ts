@@ -1,5 +1,5 @@
 import type { Transaction } from 'kysely';
-import { contactByPhone, getContact, insertContact, NOBODY } from './contacts.ts';
+import { contactByPhone, getContact, insertContact, NOBODY, wasOurs } from './contacts.ts';
 import type { Tables } from './schema.ts';
 import type { CallRecord } from './store.ts';
 
@@ -55,7 +55,7 @@ async function contactOf(
   if (contact.phone === null) return null;
   const namesake = await contactByPhone(trx, contact.phone);
   if (namesake !== null) return namesake.id;
-  if (contact.id !== null || answeredAt === null) return null;
+  if ((contact.id !== null && wasOurs(contact.id)) || answeredAt === null) return null;
   return await insertContact(trx, { ...NOBODY, phone: contact.phone }, now);
 }
 

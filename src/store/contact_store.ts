@@ -24,8 +24,8 @@ export interface ContactStore {
   /** Its notes and activities go with it. */
   deleteContact(id: string): Promise<boolean>;
   /**
-   * Writes a note or an activity once per `id`; where `contactId` is null and no contact has the
-   * phone, a contact is made. Returns the contact's id.
+   * Writes a note or an activity once per `id`; where `contactId` is null, or the id of another CRM, and no
+   * contact has the phone, a contact is made. Returns the contact's id.
    */
   addContactEntry(entry: ContactEntry): Promise<{ contactId: string }>;
   listContactEntries(contactId: string): Promise<ContactEntry[]>;

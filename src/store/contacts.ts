@@ -134,7 +134,7 @@ async function writeContact(trx: Transaction<Tables>, contact: StoredContact): P
 }
 
 /**
- * @throws `CONTACT_UNKNOWN` for a contact id that is not there, `CONTACT_PHONE_MISSING` when
+ * @throws `CONTACT_UNKNOWN` for a contact that is not there any more, `CONTACT_PHONE_MISSING` when
  * neither contact nor phone says whose entry it is.
  */
 export async function addContactEntry(
@@ -191,13 +191,23 @@ async function contactOf(
 ): Promise<string> {
   if (entry.contactId !== null) {
     if ((await getContact(trx, entry.contactId)) !== null) return entry.contactId;
-    throw new CallwireError('CONTACT_UNKNOWN', 'No contact has the id of this entry.');
+    if (wasOurs(entry.contactId) || entry.phone === null) {
+      throw new CallwireError('CONTACT_UNKNOWN', 'No contact has the id of this entry.');
+    }
   }
   if (entry.phone === null) {
     throw new CallwireError('CONTACT_PHONE_MISSING', 'An entry needs a contact or a phone number.');
   }
   const known = await contactByPhone(trx, entry.phone);
   return known?.id ?? (await insertContact(trx, { ...NOBODY, phone: entry.phone }, now));
+}
+
+/**
+ * Of an id that no contact has: whether one had it, which somebody has deleted. Any other is of another CRM,
+ * as platforms report it, or one that was used here before, and says nothing: the number tells who it is.
+ */
+export function wasOurs(id: string): boolean {
+  return id.startsWith('con_');
 }
 
 export async function contactByPhone(

@@ -3,6 +3,8 @@ import type { Append, CallOpening } from '../store.ts';
 import { callOpening, contact, event } from './drafts.ts';
 import { START, type StoreUnderTest } from './store_under_test.ts';
 
+const STRANGER = '+15550100003';
+
 /** The built-in CRM. */
 export function contactConformance(t: StoreUnderTest): void {
   describe('contacts', () => {
@@ -144,13 +146,26 @@ export function contactConformance(t: StoreUnderTest): void {
     });
 
     it('are made of whoever was talked to, and not of whoever was missed', async () => {
-      const stranger = '+15550100003';
-      await t.append(talk({ from: stranger }, { outcome: 'NO_ANSWER' }));
+      await t.append(talk({ from: STRANGER }, { outcome: 'NO_ANSWER' }));
       expect(await t.store.listContacts({ limit: 5 })).toEqual([]);
-      await t.append(talk({ from: stranger }, { outcome: 'RESOLVED', answeredAt: START }));
+      await t.append(talk({ from: STRANGER }, { outcome: 'RESOLVED', answeredAt: START }));
       expect(await t.store.listContacts({ limit: 5 })).toMatchObject([
-        { phone: stranger, name: null, callCount: 1, lastOutcome: 'RESOLVED' },
+        { phone: STRANGER, name: null, callCount: 1, lastOutcome: 'RESOLVED' },
       ]);
+    });
+
+    it('are told by the number where an entry has the id of another CRM', async () => {
+      const entry = { contactId: 'c21', kind: 'note' as const, time: t.now, data: {} };
+      const { contactId } = await t.store.addContactEntry({ ...entry, id: 'e1', phone: STRANGER });
+      expect(await t.store.getContact(contactId)).toMatchObject({ phone: STRANGER, name: null });
+      const again = await t.store.addContactEntry({ ...entry, id: 'e2', phone: STRANGER });
+      expect(again).toEqual({ contactId });
+      const nowhere = t.store.addContactEntry({ ...entry, id: 'e3', phone: null });
+      await expect(nowhere).rejects.toMatchObject({ code: 'CONTACT_UNKNOWN' });
+      // One of ours that was deleted stays so.
+      await t.store.deleteContact(contactId);
+      const deleted = t.store.addContactEntry({ ...entry, contactId, id: 'e4', phone: STRANGER });
+      await expect(deleted).rejects.toMatchObject({ code: 'CONTACT_UNKNOWN' });
     });
 
     it('are not invented for an entry that names nobody', async () => {
