@@ -15,8 +15,9 @@ import { unlessReachedSince } from '../src/dialling/reached_since.ts';
 import { DialGate } from '../src/gate/dial_gate.ts';
 import type { GroupCommit } from '../src/ledger/group_commit.ts';
 import type { RequestHandlers } from '../src/ledger/host_session.ts';
-import type { Append, CallRecord, Store } from '../src/store/store.ts';
+import type { Append, Store } from '../src/store/store.ts';
 import type { ThreadStore } from '../src/store/thread_store.ts';
+import { dispatchToNewRoom } from '../src/telephony/agent_dispatch.ts';
 import { adoptable } from '../src/telephony/dialled_leg.ts';
 import { deleteRoom, type LiveKitApi } from '../src/telephony/livekit_api.ts';
 import { outboundTrunkId } from '../src/telephony/outbound_trunk.ts';
@@ -68,10 +69,6 @@ export function startOutbound(
   void load.registered.then(() => {
     registered = true;
   });
-  const dispatch = async (call: CallRecord, ticket: Parameters<typeof writeTicket>[0]) => {
-    const metadata = writeTicket(ticket);
-    return (await livekit.dispatch.createDispatch(call.room, agentName, { metadata })).id;
-  };
   const desk = new DialDesk({
     store,
     gate,
@@ -92,7 +89,8 @@ export function startOutbound(
       trunkCalls: settings.outbound.calls,
       trunkCallsPerSecond: settings.outbound.callsPerSecond,
     }),
-    dispatch,
+    dispatch: ({ room }, ticket) =>
+      dispatchToNewRoom(livekit, room, { agentName, metadata: writeTicket(ticket) }),
     isComing: async ({ room }, dispatchId) =>
       (await jobsOfDispatch(livekit, room, dispatchId)).some((job) => !load.isOver?.(job)),
     release: ({ room }) => deleteRoom(livekit.rooms, room),
@@ -105,7 +103,8 @@ export function startOutbound(
     desk,
     ready: load.registered,
     phoneIn: async (room) => (await adoptable(livekit.rooms, room, PHONE_IDENTITY)) !== null,
-    dispatch,
+    dispatch: ({ room }, ticket) =>
+      livekit.dispatch.createDispatch(room, agentName, { metadata: writeTicket(ticket) }),
     log,
   });
   const accept = createCallAcceptance({ store, gate, commit });
