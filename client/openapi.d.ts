@@ -956,6 +956,10 @@ export interface operations {
                 limit?: number;
                 /** @description `nextCursor` of the page before, as it was given. */
                 cursor?: string;
+                /** @description Only calls that were placed to this number, with country code. */
+                phoneNumber?: string;
+                /** @description Only calls that were made at this time or later. */
+                since?: string;
             };
             header?: never;
             path?: never;

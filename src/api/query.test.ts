@@ -3,8 +3,11 @@ import { testApi } from './testing/test_api.ts';
 
 // GET /v1/calls?direction=outbound&status=zzz answered 200, with every call.
 it.each([
-  ['calls?direction=outbound&status=zzz', ': direction, status; there are limit, cursor'],
-  ['calls?%2B15550100001=x', '; there are limit, cursor'],
+  [
+    'calls?direction=outbound&status=zzz',
+    ': direction, status; there are limit, cursor, phoneNumber, since',
+  ],
+  ['calls?%2B15550100001=x', '; there are limit, cursor, phoneNumber, since'],
   ['deliveries?call=x', ': call; there are limit, cursor, callId, endpointId, state'],
   ['events?cursor=7', ': cursor; there are after, limit'],
   ['analytics?since=today', ': since; there are from, to, by, direction'],

@@ -4,7 +4,7 @@ import { OWN_PROVIDER } from './call_derivation.ts';
 import { callFromRow } from './call_row.ts';
 import { prepared } from './prepared.ts';
 import type { Tables } from './schema.ts';
-import type { CallRecord } from './store.ts';
+import type { CallRecord, CallStore } from './store.ts';
 
 export async function getCall(db: Kysely<Tables>, callId: string): Promise<CallRecord | null> {
   const { rows } = await callById(db, { callId });
@@ -15,13 +15,20 @@ const callById = prepared((db, { callId }: { callId: string }) =>
   db.selectFrom('calls').selectAll().where('id', '=', callId),
 );
 
-/** Newest first; `before` is the id of the last call of the page before. */
 export async function listCalls(
   db: Kysely<Tables>,
-  query: { limit: number; before?: string },
+  query: Parameters<CallStore['listCalls']>[0],
 ): Promise<CallRecord[]> {
   let select = db.selectFrom('calls').selectAll().orderBy('id', 'desc').limit(query.limit);
   if (query.before !== undefined) select = select.where('id', '<', query.before);
+  // Ids sort by time.
+  if (query.since !== undefined) select = select.where('id', '>=', idFloor('call', query.since));
+  if (query.dialledTo !== undefined) {
+    select = select
+      .where('to_number', '=', query.dialledTo)
+      // Written into the statement: bound, it would keep SQLite from using `calls_dialled_to`.
+      .where('direction', '=', sql.lit('outbound' as const));
+  }
   return (await select.execute()).map(callFromRow);
 }
 

@@ -183,7 +183,16 @@ export interface JobDraft {
 
 export interface CallStore {
   getCall(callId: string): Promise<CallRecord | null>;
-  listCalls(query: { limit: number; before?: string }): Promise<CallRecord[]>;
+  /** Newest first; only what an index finds is asked for, for a scan would stop the store's thread. */
+  listCalls(query: {
+    limit: number;
+    /** The id of the last call of the page before. */
+    before?: string;
+    /** Only outbound calls to this number, E.164. */
+    dialledTo?: string;
+    /** Only those that were made at or after this, milliseconds. */
+    since?: number;
+  }): Promise<CallRecord[]>;
   /**
    * The calls in rooms of this name since `since` (milliseconds, by the clock of those who opened
    * them), newest first.

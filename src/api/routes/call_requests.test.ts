@@ -39,6 +39,16 @@ describe('a call that is asked for', () => {
     expect(variables).toEqual({ a: '', b: null });
     expect((await api.request('GET', `/v1/calls/${body.call.id}`)).body).toEqual(body);
     expect((await api.request('GET', '/v1/calls')).body.calls).toEqual([listed]);
+    const found = async (filter: string) =>
+      (await api.request('GET', `/v1/calls?${new URLSearchParams(filter)}`)).body.calls.length;
+    expect(await found(`phoneNumber=${PHONE.slice(1)}`)).toBe(1);
+    expect(await found('phoneNumber=15550100099')).toBe(0);
+    expect(await found(`since=${body.call.createdAt}`)).toBe(1);
+    expect(await found('since=2100-01-01T00:00:00Z')).toBe(0);
+    expect(await api.request('GET', '/v1/calls?phoneNumber=nobody')).toMatchObject({
+      status: 400,
+      body: { error: { details: { issues: [{ field: 'phoneNumber' }] } } },
+    });
     expect(await jobsOf(api)).toMatchObject([{ body: { call: body.call.id } }]);
     expect(await api.store.getCall(body.call.id)).toMatchObject({ apiKeyId: 'env' });
   });

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { toE164 } from '../../config/phone_number.ts';
 import type { AcceptedCall, CallRequest } from '../../dialling/call_acceptance.ts';
 import { isCallwireError } from '../../errors.ts';
 import { callableNumber } from '../../gate/callable_number.ts';
@@ -9,6 +8,7 @@ import type { CallRecord } from '../../store/store.ts';
 import type { ApiApp } from '../api_app.ts';
 import { ApiError, invalidField, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
+import { e164 } from '../e164.ts';
 import { MAX_CALL_BODY_BYTES } from '../json_body.ts';
 import { readCall } from '../read_call.ts';
 import { ShownCall, shownCall } from '../shown_call.ts';
@@ -182,9 +182,7 @@ function fromNumber(
     if (callerNumber) return callerNumber;
     throw invalidField('fromNumber', 'is needed: SIP_CALLER_NUMBER is not set');
   }
-  const number = toE164(asked);
-  if (!number) throw invalidField('fromNumber', 'must be a phone number with its country code');
-  return number;
+  return e164('fromNumber', asked);
 }
 
 function callOf(accepted: AcceptedCall): CallRecord {

@@ -2,11 +2,12 @@ import { z } from 'zod';
 import type { ApiApp } from '../api_app.ts';
 import { ApiError, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
+import { e164 } from '../e164.ts';
 import { NextCursor, pageQuery, readPage } from '../page.ts';
 import { readCall } from '../read_call.ts';
 import { ShownCall } from '../shown_call.ts';
 import { ShownEvent, shownEvent } from '../shown_event.ts';
-import { ErrorAnswer, IdParams, NoContent } from '../wire.ts';
+import { ErrorAnswer, IdParams, NoContent, Time, text } from '../wire.ts';
 
 /** What there is to read of calls. */
 export function callRoutes(app: ApiApp, options: ApiOptions): void {
@@ -22,7 +23,12 @@ export function callRoutes(app: ApiApp, options: ApiOptions): void {
         operationId: 'listCalls',
         summary: 'List calls, newest first',
         tags,
-        querystring: pageQuery({}),
+        querystring: pageQuery({
+          phoneNumber: text(64)
+            .optional()
+            .describe('Only calls that were placed to this number, with country code.'),
+          since: Time.optional().describe('Only calls that were made at this time or later.'),
+        }),
         response: {
           200: z.object({ calls: z.array(ShownCall), nextCursor: NextCursor }),
           default: ErrorAnswer,
@@ -30,7 +36,14 @@ export function callRoutes(app: ApiApp, options: ApiOptions): void {
       },
     },
     async ({ query }) => {
-      const { items, nextCursor } = await readPage(query, (page) => store.listCalls(page));
+      const { phoneNumber, since } = query;
+      const filters = {
+        ...(phoneNumber !== undefined && { dialledTo: e164('phoneNumber', phoneNumber) }),
+        ...(since !== undefined && { since: Date.parse(since) }),
+      };
+      const { items, nextCursor } = await readPage(query, (page) =>
+        store.listCalls({ ...page, ...filters }),
+      );
       const calls = await Promise.all(
         items.map(async (item) => {
           // A hundred calls with 400 KB each would be an answer of 40 MB.

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { toE164 } from '../../config/phone_number.ts';
 import { OUTCOMES } from '../../events/vocabulary.ts';
 import type { ContactInput, StoredContact } from '../../store/store.ts';
 import type { ApiApp } from '../api_app.ts';
 import { invalidField, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
+import { e164 } from '../e164.ts';
 import { NextCursor, pageQuery, readPage } from '../page.ts';
 import { ErrorAnswer, IdParams, isoTime, line, lines, NoContent, Time, text } from '../wire.ts';
 
@@ -72,7 +72,7 @@ export function contactRoutes(app: ApiApp, { store }: ApiOptions): void {
     },
     async ({ body }, reply) => {
       const { contact, created } = await store.saveContact({
-        phone: e164(body.phone),
+        phone: e164('phone', body.phone),
         name: body.name ?? null,
         email: body.email ?? null,
         accountStatus: body.accountStatus ?? null,
@@ -109,7 +109,7 @@ export function contactRoutes(app: ApiApp, { store }: ApiOptions): void {
     async ({ query }) => {
       const { phone, query: part } = query;
       const filters = {
-        ...(phone !== undefined && { phone: e164(phone) }),
+        ...(phone !== undefined && { phone: e164('phone', phone) }),
         ...(part && { text: part }),
       };
       const { items, nextCursor } = await readPage(query, (page) =>
@@ -156,7 +156,7 @@ export function contactRoutes(app: ApiApp, { store }: ApiOptions): void {
     async ({ params, body }) => {
       const { phone, fields, ...texts } = body;
       const patch: Partial<ContactInput> = {
-        ...(phone !== undefined && { phone: e164(phone) }),
+        ...(phone !== undefined && { phone: e164('phone', phone) }),
         ...(fields && { fields }),
       };
       for (const [name, value] of Object.entries(texts)) {
@@ -190,14 +190,6 @@ export function contactRoutes(app: ApiApp, { store }: ApiOptions): void {
       return reply.code(204).send(null);
     },
   );
-}
-
-function e164(phone: string): string {
-  const number = toE164(phone);
-  if (number === null) {
-    throw invalidField('phone', 'must be a phone number with its country code: +15550100000');
-  }
-  return number;
 }
 
 function shown({ createdAt, lastCallAt, ...contact }: StoredContact): z.infer<typeof Contact> {

@@ -3,8 +3,9 @@ import { toE164 } from '../../config/phone_number.ts';
 import { newId } from '../../ids.ts';
 import type { SuppressionRecord } from '../../store/suppression_store.ts';
 import type { ApiApp } from '../api_app.ts';
-import { invalidField, notFound } from '../api_error.ts';
+import { notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
+import { e164 } from '../e164.ts';
 import { NextCursor, pageQuery, readPage } from '../page.ts';
 import { ErrorAnswer, IdParams, isoTime, lines, NoContent, Time } from '../wire.ts';
 
@@ -58,7 +59,7 @@ export function suppressionRoutes(app: ApiApp, { store }: ApiOptions): void {
       const now = Date.now();
       const { suppression, created } = await store.addSuppression({
         id: newId('sup', now),
-        phone: e164(body.phone || body.phoneNumber || ''),
+        phone: e164('phone', body.phone || body.phoneNumber || ''),
         source: 'api',
         reason: body.reason || null,
         callId: null,
@@ -87,7 +88,7 @@ export function suppressionRoutes(app: ApiApp, { store }: ApiOptions): void {
     },
     async ({ query }) => {
       if (query.phone !== undefined) {
-        const listed = await store.getSuppression(e164(query.phone));
+        const listed = await store.getSuppression(e164('phone', query.phone));
         return { suppressions: listed ? [shown(listed)] : [], nextCursor: null };
       }
       const { items, nextCursor } = await readPage(query, (page) => store.listSuppressions(page));
@@ -136,14 +137,6 @@ export function suppressionRoutes(app: ApiApp, { store }: ApiOptions): void {
 /** The number may be written in any way. */
 function idOrPhone(text: string): string {
   return text.startsWith('sup_') ? text : (toE164(text) ?? text);
-}
-
-function e164(phone: string): string {
-  const number = toE164(phone);
-  if (number === null) {
-    throw invalidField('phone', 'must be a phone number with its country code: +15550100000');
-  }
-  return number;
 }
 
 function shown({ createdAt, ...suppression }: SuppressionRecord): z.infer<typeof Suppression> {

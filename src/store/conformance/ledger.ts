@@ -235,6 +235,27 @@ export function ledgerConformance(t: StoreUnderTest): void {
       expect([...page, ...rest].map(({ id }) => id)).toEqual(ids.reverse());
     });
 
+    it('lists the calls that were placed to a number, and those since a time', async () => {
+      const [ada, bo] = ['+15550100021', '+15550100022'];
+      const made: string[] = [];
+      for (const [direction, to] of [
+        ['outbound', ada],
+        ['outbound', bo],
+        ['inbound', ada],
+        ['outbound', ada],
+      ] as const) {
+        t.now += 1_000;
+        const opening = { id: newId('call', t.now), direction, to, time: t.now };
+        made.push(await t.openCall(opening));
+      }
+      const listed = async (query: { dialledTo?: string; since?: number; before?: string }) =>
+        (await t.store.listCalls({ limit: 9, ...query })).map(({ id }) => made.indexOf(id));
+      expect(await listed({ dialledTo: ada })).toEqual([3, 0]);
+      expect(await listed({ dialledTo: ada, since: t.now })).toEqual([3]);
+      expect(await listed({ dialledTo: ada, before: made[3]! })).toEqual([0]);
+      expect(await listed({ since: t.now - 1_000 })).toEqual([3, 2]);
+    });
+
     it('finds the calls of a room since a time, newest first, ended or not', async () => {
       const open = (room: string) => t.openCall({ id: newId('call', ++t.now), room, time: t.now });
       await open('room-1');
