@@ -78,6 +78,7 @@ describe('the end of a call', () => {
   it('is written of a caller, too, who gave up before anybody saw the phone', async () => {
     const fake = unanswered();
     fake.call.opened = false;
+    delete fake.call.caller;
     fake.call.job.job.room!.name = 'call_+15550100001_ab12';
     await finishCall(fake.call, fake.ledger.client, 'caller_hung_up');
     expect(fake.ledger.appends[0]?.open).toMatchObject({ from: '+15550100001', to: '' });
@@ -86,6 +87,15 @@ describe('the end of a call', () => {
       'call.failed',
       'call.ended',
     ]);
+  });
+
+  it('says who was called where the caller gave up before the agent was found', async () => {
+    const fake = unanswered();
+    fake.call.opened = false;
+    await finishCall(fake.call, fake.ledger.client, 'caller_hung_up');
+    const { from, to } = fake.call.caller ?? {};
+    expect(to).toBe('+15550100000');
+    expect(fake.ledger.appends[0]?.open).toMatchObject({ from, to, agentId: '' });
   });
 
   // The record of one phone call stood there twice, the second time without who was called.

@@ -54,7 +54,7 @@ export async function finishCall(
     ]);
     sessionClosed = closed;
     const failed = answered ? null : { sipStatus: sipStatusOf(call, reason) };
-    if (!call.opened) await quietly(log, 'opening failed', () => journal.started(unseen(call)));
+    if (!call.opened) await quietly(log, 'opening failed', () => journal.started(unopened(call)));
     await quietly(log, 'writing the end failed', () =>
       journal.ended(reason, failed, sessionUsage(call)),
     );
@@ -86,16 +86,17 @@ async function isRecorded(call: LiveCall, ledger: LedgerClient): Promise<boolean
 }
 
 /**
- * A call that ended before we saw its caller in the room: who gave up at the first ring is a missed
- * call too. livekit-sip puts the caller's number into the name of the room.
+ * A call that ended before it had an agent, or before we saw its caller in the room: who gave up at the
+ * first ring is a missed call too. livekit-sip puts the caller's number into the name of the room.
  */
-function unseen(call: LiveCall): CallOpening {
+function unopened(call: LiveCall): CallOpening {
   const room = call.job.job.room?.name ?? '';
+  const seen = call.caller ?? { from: toE164(/^call_(\+?\d+)_/.exec(room)?.[1] ?? ''), to: '' };
   return {
     id: call.id,
     direction: 'inbound',
-    from: toE164(/^call_(\+?\d+)_/.exec(room)?.[1] ?? ''),
-    to: '',
+    from: seen.from,
+    to: seen.to,
     agentId: '',
     room,
     metadata: {},
