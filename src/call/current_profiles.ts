@@ -51,18 +51,19 @@ export async function currentProfiles(
 }
 
 export interface ProfileLimits {
-  /** How long the worker's answer may hold up a call that has an agent already. (Default: 2 s) */
+  /** How long the worker's answer may hold up a call that has an agent already. (Default: 5 s) */
   withAgentMs: number;
   /** And one that has none, and would be turned away: the phone may ring on. (Default: 10 s) */
   withoutAgentMs: number;
 }
 
-const LIMITS: ProfileLimits = { withAgentMs: 2_000, withoutAgentMs: 10_000 };
+const LIMITS: ProfileLimits = { withAgentMs: 5_000, withoutAgentMs: 10_000 };
 
 /**
  * The profiles of a call whose phone rings: those of now, or the known ones where the worker does not say
- * in time. A busy machine is no reason to turn a caller away: half a second was not enough on two cores
- * with three installations, and the number of a new profile had no agent.
+ * in time. A busy machine is no reason to turn a caller away, or to give them the agent of before: half a
+ * second was not enough on two cores with three installations. A worker that is dead is known at once, and
+ * one that hangs is given no calls, so hardly anybody ever waits for as long as this.
  */
 export class CallProfiles {
   readonly #known: Profiles;
