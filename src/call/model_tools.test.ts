@@ -288,6 +288,96 @@ turns:
   });
 });
 
+describe('a tool that runs at once', () => {
+  const atOnce = (name: Tool['name'], run: Run): Tool => ({ ...tool(name, run), atOnce: true });
+  const TWO_TOOLS = `
+turns:
+  - hears: Do both.
+    do:
+      - { say: One moment. }
+      - { call: { tool: record_intent, arguments: { intent: sales } } }
+      - { call: { tool: update_crm_note } }
+    then: Done.
+  - { hears: Wait!, do: [{ say: Yes? }, { call: { tool: lookup_crm } }], then: Found. }
+`;
+  const conversation = ({ model }: TestCall, type: string) =>
+    model.events.filter(({ from, event }) => from === 'client' && event.type === type);
+  const outputs = (call: TestCall) =>
+    conversation(call, 'conversation.item.create')
+      .map(({ event }) => event.item as { id: string; type: string })
+      .filter(({ type }) => type === 'function_call_output');
+
+  it('is answered while the words beside it are still being said, and only once', async () => {
+    const run = vi.fn<Run>(recorded);
+    const call = await callOf(TWO_TOOLS, [
+      atOnce('record_intent', run),
+      atOnce('update_crm_note', recorded),
+    ]);
+    call.line.hold();
+    const first = playing(call);
+    call.caller.speak();
+    await first;
+    await call.model.waitFor(({ toolResults }) => toolResults.length === 2, soon());
+    expect(call.model.said).toEqual(['One moment.']);
+    expect(run.mock.calls[0]?.[0]).toEqual({ intent: 'sales' });
+    call.line.release();
+    await said(call, 'Done.');
+    call.line.release();
+    await call.session.waitForIdle();
+    expect(outputs(call)).toHaveLength(2);
+    expect(run).toHaveBeenCalledOnce();
+    expect(call.reported).toEqual(['record_intent', 'update_crm_note']);
+    expect(call.held).toEqual(['hold', 'release']);
+    expect(call.model.errors).toEqual([]);
+    expect(conversation(call, 'conversation.item.delete')).toEqual([]);
+  });
+
+  it('keeps its result in the conversation when the caller speaks into those words', async () => {
+    const call = await callOf(TWO_TOOLS, [
+      atOnce('record_intent', recorded),
+      atOnce('update_crm_note', recorded),
+      atOnce('lookup_crm', recorded),
+    ]);
+    call.line.hold();
+    const first = playing(call);
+    call.caller.speak();
+    await first;
+    await call.model.waitFor(({ toolResults }) => toolResults.length === 2, soon());
+    call.caller.speak();
+    await said(call, 'Found.');
+    await call.session.waitForIdle();
+    expect(call.reported).toEqual(['lookup_crm']);
+    expect(outputs(call)).toHaveLength(3);
+    // What agents-js itself does after an interruption: what its copy lacks is deleted.
+    const agent = call.session.currentAgent;
+    await agent.updateChatCtx(agent.chatCtx.copy());
+    const deleted = conversation(call, 'conversation.item.delete').map(
+      ({ event }) => event.item_id,
+    );
+    for (const { id } of outputs(call)) expect(deleted).not.toContain(id);
+    expect(outputs(call)).toHaveLength(3);
+    expect(call.model.errors).toEqual([]);
+  });
+
+  it('is left to agents-js where its arguments do not fit, or its result cannot be told', async () => {
+    const run = vi.fn<Run>(recorded);
+    const strict = {
+      ...atOnce('record_intent', run),
+      parameters: z.object({ intent: z.number() }),
+    };
+    const call = await callOf(TWO_TOOLS, [strict, atOnce('update_crm_note', recorded)]);
+    const tell = vi.spyOn(CallModel.prototype, 'tellResults');
+    cleanUps.push(() => Promise.resolve(tell.mockRestore()));
+    tell.mockRejectedValue(new Error('not now'));
+    call.caller.speak();
+    await said(call, 'Done.');
+    expect(run).not.toHaveBeenCalled();
+    expect(call.model.toolResults).toHaveLength(2);
+    expect(call.model.toolResults[0]?.output).toContain('Invalid arguments');
+    expect(JSON.parse(call.model.toolResults[1]?.output ?? '')).toEqual({ status: 'recorded' });
+  });
+});
+
 describe('a silent answer', () => {
   const GOODBYE = `
 turns:

@@ -6,7 +6,7 @@ import type WebSocket from 'ws';
 import type { BargeInRule, TurnDetection } from '../config/profile.ts';
 import { BargeInGate } from './barge_in.ts';
 import { type ConnectionLimits, ModelConnection, type ModelTarget } from './model_connection.ts';
-import type { ToolBurst } from './tool_burst.ts';
+import { ToldResults } from './told_results.ts';
 import { TranscriptionMeter } from './transcription_meter.ts';
 import { CONVERSE, LISTEN_ONLY } from './turn_taking.ts';
 
@@ -27,8 +27,8 @@ export class CallModel extends openai.realtime.RealtimeModel {
   readonly transcription = new TranscriptionMeter(TRANSCRIPTION_MODEL);
   /** What the model hears of a caller who speaks into the agent's words; `undefined`: everything. */
   readonly bargeIn: BargeInGate | undefined;
-  /** Told of every event of the model's, where tools have one. */
-  toolBurst: ToolBurst | undefined;
+  /** Told of every event of the model's, before agents-js is. */
+  onServerEvent: ((event: ServerEvent) => void) | undefined;
   readonly #options: CallModelOptions;
   readonly #connection: ModelConnection;
   #begun = false;
@@ -111,6 +111,16 @@ export class CallModel extends openai.realtime.RealtimeModel {
   /** The session in use, for what agents-js has no public way to do. */
   current: llm.RealtimeSession | undefined;
 
+  /** Tells results before agents-js does. Rejects where the model does not take them: then it may. */
+  async tellResults(results: readonly llm.FunctionCallOutput[]): Promise<void> {
+    await (this.current as CallModelSession | undefined)?.tellResults(results);
+  }
+
+  /** What the model was told of a tool's call that way. */
+  toldResult(callId: string): llm.FunctionCallOutput | undefined {
+    return (this.current as CallModelSession | undefined)?.told.of(callId);
+  }
+
   /**
    * Ends a connection that no `AgentSession` has taken over. The plugin's `close` alone leaves the socket
    * open, until there is something to send.
@@ -130,7 +140,7 @@ export class CallModel extends openai.realtime.RealtimeModel {
     const session = new CallModelSession(this) as unknown as llm.RealtimeSession;
     session.on('openai_server_event_received', (event) => {
       this.transcription.take(event);
-      this.toolBurst?.take(event);
+      this.onServerEvent?.(event);
     });
     // An emitter without an `error` listener throws; the agent session adds its own later. One that
     // dies before that must not be handed over: its end would be known to nobody.
@@ -142,6 +152,8 @@ export class CallModel extends openai.realtime.RealtimeModel {
 }
 
 const TRANSCRIPTION_MODEL = 'gpt-4o-mini-transcribe';
+
+type ServerEvent = { type?: unknown; item?: unknown };
 
 export interface CallModelOptions {
   model: string;
@@ -189,6 +201,7 @@ interface HiddenParts {
   oaiRealtimeModel: CallModel;
   readonly chatCtx: llm.ChatContext;
   pushAudio(frame: AudioFrame): void;
+  updateChatCtx(given: llm.ChatContext): Promise<void>;
   createChatCtxUpdateEvents(given: llm.ChatContext, addMockAudio?: boolean): Promise<unknown[]>;
   handleInputAudioBufferSpeechStarted(event: unknown): void;
 }
@@ -196,7 +209,7 @@ interface HiddenParts {
 // `Omit` drops the private declarations, which would forbid the override below.
 const PluginSession = openai.realtime.RealtimeSession as unknown as new (
   model: openai.realtime.RealtimeModel,
-) => Omit<openai.realtime.RealtimeSession, 'pushAudio'> & HiddenParts;
+) => Omit<openai.realtime.RealtimeSession, 'pushAudio' | 'updateChatCtx'> & HiddenParts;
 
 const SAMPLE_RATE = 24_000;
 const CHUNK_SAMPLES = SAMPLE_RATE / 50;
@@ -204,6 +217,7 @@ const CHUNK_SAMPLES = SAMPLE_RATE / 50;
 class CallModelSession extends PluginSession {
   /** Instead of the whole conversation, while the plugin compares. */
   #compared: llm.ChatContext | undefined;
+  readonly told = new ToldResults();
 
   constructor(model: CallModel) {
     super(model);
@@ -215,6 +229,21 @@ class CallModelSession extends PluginSession {
     // What cannot cut the agent off need not be kept from the model.
     const gate = listensOnly ? undefined : bargeIn;
     for (const passed of gate?.pass(frame) ?? [frame]) super.pushAudio(passed);
+  }
+
+  override updateChatCtx(given: llm.ChatContext): Promise<void> {
+    return super.updateChatCtx(this.told.in(given));
+  }
+
+  async tellResults(results: readonly llm.FunctionCallOutput[]): Promise<void> {
+    this.told.begin(results);
+    try {
+      await this.updateChatCtx(this.chatCtx);
+      this.told.arrived(results);
+    } catch (error) {
+      this.told.failed(results);
+      throw error;
+    }
   }
 
   override get chatCtx(): llm.ChatContext {

@@ -17,28 +17,44 @@ const calls = (id: string) =>
     item: { type: 'function_call', call_id: id },
   });
 
+const complete = () => burst.take({ type: 'response.done' });
+
 it('holds the appends of tools that come together until the last of them has run', () => {
   calls('a');
   calls('b');
   burst.ran('a');
+  complete();
   expect(asked).toEqual(['hold']);
   burst.ran('b');
   expect(asked).toEqual(['hold', 'release']);
 });
 
-it('lets one that comes alone go with its own append', () => {
+it('holds them until the response is complete, although each has run at once', () => {
   calls('a');
   burst.ran('a');
   calls('b');
   burst.ran('b');
+  expect(asked).toEqual(['hold']);
+  complete();
+  expect(asked).toEqual(['hold', 'release']);
+});
+
+it('lets one that comes alone go with the end of its response', () => {
+  for (const id of ['a', 'b']) {
+    calls(id);
+    burst.ran(id);
+    complete();
+  }
   expect(asked).toEqual(['hold', 'release', 'hold', 'release']);
 });
 
 it('does not wait into the next response for a tool that never ran', () => {
   calls('a');
+  complete();
   burst.take({ type: 'response.created' });
   calls('b');
   burst.ran('b');
+  complete();
   expect(asked).toEqual(['hold', 'release', 'hold', 'release']);
 });
 

@@ -4,19 +4,21 @@
  * one of the first that had just begun.
  *
  * ```
- * idle ── the model calls a tool ──► holding ── all it called so far have run, or ──► idle
- *                                        │        it begins another response
+ * idle ── the model calls a tool ──► holding ── the response is complete, and all that it ──► idle
+ *                                        │        called have run, or another one begins
  *                                        └─ after 3 ms the ledger lets go by itself
  * ```
  *
- * A tool that comes alone waits for nothing: it has run up to its append in the moment in which the
- * hold ends. The ones of a real model mostly come alone, for it writes their arguments one after the
- * other; several at once are what a network makes of it.
+ * A tool that comes alone waits for next to nothing: the end of its response comes right behind it. One
+ * that others follow waits for 3 ms where a real model writes their arguments one after the other, and
+ * nobody for it: the model goes on when it has the results of all.
  */
 export class ToolBurst {
   readonly #hold: () => () => void;
   readonly #called = new Set<string>();
   #release: (() => void) | undefined;
+  /** Nothing more comes of this response. */
+  #complete = true;
 
   /** @param hold `Ledger.hold` */
   constructor(hold: () => () => void) {
@@ -27,17 +29,26 @@ export class ToolBurst {
   take(event: { type?: unknown; item?: unknown }): void {
     // What was called in vain, with arguments that fit nothing, never runs.
     if (event.type === 'response.created') this.#end();
+    if (event.type === 'response.done') {
+      this.#complete = true;
+      this.#endIfOver();
+    }
     if (event.type !== 'response.output_item.done') return;
     const { type, call_id: id } = (event.item ?? {}) as { type?: unknown; call_id?: unknown };
     if (type !== 'function_call' || typeof id !== 'string') return;
     this.#called.add(id);
+    this.#complete = false;
     this.#release ??= this.#hold();
   }
 
   /** The tool has run as far as it does at once, its append included. */
   ran(toolCallId: string): void {
     this.#called.delete(toolCallId);
-    if (this.#called.size === 0) this.#end();
+    this.#endIfOver();
+  }
+
+  #endIfOver(): void {
+    if (this.#complete && this.#called.size === 0) this.#end();
   }
 
   #end(): void {

@@ -70,6 +70,7 @@ export function lookupCrm(context: ToolContext): Tool<typeof parameters> {
       '"looking_up" means that the result comes in a moment: go on talking meanwhile. ' +
       '"not_allowed": only the record of the number they call from may be read.',
     parameters,
+    atOnce: true,
     run({ phone }, { toolCallId }) {
       const result = lookUp(phone || undefined);
       // Nothing hangs on this record, unlike on that of a note: the answer does not wait for it.

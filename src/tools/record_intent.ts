@@ -20,6 +20,7 @@ export function recordIntent(context: ToolContext): Tool<typeof parameters> {
       'Record what the caller wants as soon as it is clear, and again when it changes. ' +
       'Answers at once; do not mention it to the caller.',
     parameters,
+    atOnce: true,
     async run({ intent, note }, { toolCallId }) {
       const result = { status: 'recorded' };
       const data = { intent, ...(note ? { note } : {}), tool_call_id: toolCallId };

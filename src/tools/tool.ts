@@ -11,6 +11,7 @@ export interface Tool<Arguments extends z.ZodObject = z.ZodObject> {
   /** For the model: when to call it and what its answers mean. */
   readonly description: string;
   readonly parameters: Arguments;
+  readonly atOnce?: true;
   /** Must not reject for reasons of the outside world: those are answers. */
   run(args: z.infer<Arguments>, call: ToolCall): Promise<ToolAnswer>;
 }
@@ -24,6 +25,11 @@ export interface ModelTool {
   readonly description: string;
   /** A zod schema, or JSON Schema, by which the tool itself has to check what it is given. */
   readonly parameters: z.ZodObject | Record<string, unknown>;
+  /**
+   * It runs as soon as the model has called it, and the model is told the result as soon as there is one,
+   * whatever is being said, and played, meanwhile. For what looks at neither `spoken` nor `replied`.
+   */
+  readonly atOnce?: true;
   run(args: Record<string, unknown>, call: ToolCall): Promise<ToolAnswer>;
 }
 

@@ -17,6 +17,7 @@ export function updateCrmNote(context: ToolContext): Tool<typeof parameters> {
     description:
       "Add a note to the caller's record. Answers at once; the note is kept for certain.",
     parameters,
+    atOnce: true,
     async run({ note }, { toolCallId }) {
       const result = { status: 'saved' };
       await context.record({
