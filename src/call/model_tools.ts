@@ -120,6 +120,8 @@ export class ModelTools {
         }
         this.#burst.ran(toolCallId);
         const given = await answer;
+        // The model is told first; what agents-js makes of a result takes as long as all the rest.
+        if (tool.atOnce) await new Promise(setImmediate);
         spoken.then(() => this.#recover(tool.name, toolCallId, given));
         // Nothing at all would become a result of "", behind which no other can follow.
         return 'silent' in given ? new voice.StopResponse() : given.result;

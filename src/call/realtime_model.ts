@@ -218,6 +218,8 @@ class CallModelSession extends PluginSession {
   /** Instead of the whole conversation, while the plugin compares. */
   #compared: llm.ChatContext | undefined;
   readonly told = new ToldResults();
+  /** Not whole conversations: what comes at the end of the one there is. */
+  readonly #additions = new WeakSet<llm.ChatContext>();
 
   constructor(model: CallModel) {
     super(model);
@@ -237,8 +239,10 @@ class CallModelSession extends PluginSession {
 
   async tellResults(results: readonly llm.FunctionCallOutput[]): Promise<void> {
     this.told.begin(results);
+    const addition = new llm.ChatContext([...results]);
+    this.#additions.add(addition);
     try {
-      await this.updateChatCtx(this.chatCtx);
+      await super.updateChatCtx(addition);
       this.told.arrived(results);
     } catch (error) {
       this.told.failed(results);
@@ -261,12 +265,16 @@ class CallModelSession extends PluginSession {
     addMockAudio?: boolean,
   ): Promise<unknown[]> {
     const known = super.chatCtx;
-    const from = Math.max(commonStart(known.items, given.items) - 1, 0);
+    const isAddition = this.#additions.has(given);
+    const common = isAddition ? known.items.length : commonStart(known.items, given.items);
+    const from = Math.max(common - 1, 0);
     // The plugin reads it before it waits for anything; `realtime_model.test.ts` holds it to that.
     this.#compared = new llm.ChatContext(known.items.slice(from));
     try {
-      const changed = new llm.ChatContext(given.items.slice(from));
-      return super.createChatCtxUpdateEvents(changed, addMockAudio);
+      const changed = isAddition
+        ? [...known.items.slice(from), ...given.items]
+        : given.items.slice(from);
+      return super.createChatCtxUpdateEvents(new llm.ChatContext(changed), addMockAudio);
     } finally {
       this.#compared = undefined;
     }
