@@ -34,6 +34,26 @@ describe('the session of a phone call', () => {
     expect(session().sessionOptions.maxToolSteps).toBe(20);
   });
 
+  // By default each event is sent to the phone as a stream of data, in the way of what is said.
+  it('tells its events to nobody in the room', async () => {
+    const made = session();
+    expect(made).toHaveProperty('sessionHost');
+    const host = new voice.SessionHost({
+      start: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    } as voice.SessionTransport);
+    const close = vi.spyOn(host, 'close');
+    vi.spyOn(made, 'start').mockImplementation(() => {
+      Object.assign(made, { sessionHost: host });
+      host.registerSession(made);
+      return Promise.resolve();
+    });
+    const { room } = new FakeRoom();
+    const agent = new voice.Agent({ instructions: 'Be kind.' });
+    await startSession(made, agent, room, 'sip_+15550100001');
+    expect(close).toHaveBeenCalledOnce();
+  });
+
   // Each of them would start an inference process of 334 MB.
   it('leaves hearing turns to the model', () => {
     const made = session();

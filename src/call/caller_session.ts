@@ -32,13 +32,13 @@ const MAX_TOOL_STEPS = 20;
  * of the reasons) nor deletes the room. Text input is off: it would let anybody with data rights
  * speak for the caller.
  */
-export function startSession(
+export async function startSession(
   session: voice.AgentSession,
   agent: voice.Agent,
   room: Room,
   callerIdentity: string,
 ): Promise<void> {
-  return session.start({
+  await session.start({
     agent,
     room,
     record: false,
@@ -51,6 +51,17 @@ export function startSession(
     },
     outputOptions: { transcriptionEnabled: true, syncTranscription: true },
   });
+  await tellNobody(session);
+}
+
+/**
+ * agents-js tells every event of a session to the phone, as a stream of data that no phone can read, and
+ * takes orders from there. Each is three requests to the native library: in profiles of the first tools of a
+ * turn nothing else took as long.
+ */
+async function tellNobody(session: voice.AgentSession): Promise<void> {
+  const { sessionHost } = session as unknown as { sessionHost?: voice.SessionHost };
+  await sessionHost?.close();
 }
 
 /** Tells the model's ear when the agent's voice is heard: only then a caller has to insist. */

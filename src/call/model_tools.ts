@@ -19,7 +19,7 @@ type SpeechHandle = ReturnType<AgentSession['generateReply']>;
  * put into the model's conversation here, where the model finds it when it answers the caller.
  *
  * Tools that run at once do so when the model's event comes, and the model has their results when they are
- * there: agents-js takes 2 ms to get to a tool and 3 ms to tell its result, of a machine that is busy three
+ * there: agents-js takes 2 ms to get to a tool and 3 ms to tell its result, on a machine that is busy three
  * times as long, and neither has to be waited for. What it does itself then finds both done.
  */
 export class ModelTools {
