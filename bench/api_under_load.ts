@@ -4,6 +4,7 @@ import type { SendOrder, SendReport } from './api_sender.ts';
 import { BenchProcess } from './bench_process.ts';
 import { fsyncTimes } from './fsync_probe.ts';
 import type { MeasurementOptions } from './measurement.ts';
+import { rested } from './rest.ts';
 import type { Line } from './result.ts';
 import { median, quantile, spread } from './statistics.ts';
 
@@ -78,7 +79,8 @@ export interface ApiComparison {
 /**
  * The same requests at the same steady rate to our API and to the bare one, in turns, from a process of
  * their own. What is compared is the p99 of turns that follow each other: a machine that gets slower over
- * the minutes slows both.
+ * the minutes slows both. Ours has answered before all is done that follows from it; the bare one waits for
+ * that, and `ours_rest` says for how long.
  */
 export async function besideBareApi(
   { name, what, path, status, rate, bodies, settings, prepare }: ApiComparison,
@@ -97,14 +99,18 @@ export async function besideBareApi(
     );
     ends.push(() => sender.end());
     const urls = { ours: `${ours.ready.url}${path}`, bare: `${bare.ready.url}${path}` };
-    const send = (side: keyof typeof urls, seconds: number) =>
-      sender.ask({
+    const rests: number[] = [];
+    const send = async (side: keyof typeof urls, seconds: number) => {
+      const report = await sender.ask({
         url: urls[side],
         headers: { 'x-api-key': API_KEY },
         rate,
         count: Math.ceil(rate * seconds),
         status,
       });
+      if (side === 'ours') rests.push(await rested(ours.pid));
+      return report;
+    };
     const all = { ours: [] as number[], bare: [] as number[] };
     const p99 = { ours: [] as number[], bare: [] as number[] };
     let failures = 0;
@@ -134,6 +140,7 @@ export async function besideBareApi(
         ...spread('ours', all.ours),
         ...spread('bare', all.bare),
         ...spread('fsync', fsyncs),
+        ours_rest_p50: median(rests),
       },
       samples: { ours_p99: p99.ours, bare_p99: p99.bare },
     };
