@@ -45,7 +45,7 @@ export function ingestRoutes(
   app.post(
     INGEST_PATH,
     {
-      config: { access: 'signed' },
+      config: { access: 'signed', keepsTime: true },
       bodyLimit: MAX_BODY_BYTES,
       schema: {
         operationId: 'ingestCall',
