@@ -15,8 +15,8 @@ import { unlessReachedSince } from '../src/dialling/reached_since.ts';
 import { DialGate } from '../src/gate/dial_gate.ts';
 import type { GroupCommit } from '../src/ledger/group_commit.ts';
 import type { RequestHandlers } from '../src/ledger/host_session.ts';
+import type { SqliteStores } from '../src/store/sqlite_store.ts';
 import type { Append, Store } from '../src/store/store.ts';
-import type { ThreadStore } from '../src/store/thread_store.ts';
 import { dispatchToNewRoom } from '../src/telephony/agent_dispatch.ts';
 import { adoptable } from '../src/telephony/dialled_leg.ts';
 import { deleteRoom, type LiveKitApi } from '../src/telephony/livekit_api.ts';
@@ -53,7 +53,7 @@ export interface Outbound {
 export function startOutbound(
   settings: Settings,
   parts: {
-    store: ThreadStore;
+    store: SqliteStores;
     commits: GroupCommit;
     livekit: LiveKitApi;
     load: WorkerLoad;

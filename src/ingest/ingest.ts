@@ -21,8 +21,8 @@ import { reportAppend } from './report_append.ts';
  *                                    └─ a report ─▶ of an end that names no contact: the CRM, 1 s
  *                                                ─▶ one durable append ─────────────▶ 200
  *
- * Nothing that is not let in is kept or logged. What follows from a report is decided in its append
- * (`src/events/reported_events.ts`).
+ * Nothing that is not let in is kept or logged. What follows from a report is decided behind its answer
+ * (`src/store/report_inbox.ts`, `src/events/reported_events.ts`).
  */
 
 export interface IngestOptions {

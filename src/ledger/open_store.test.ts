@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LIST_PRICES } from '../cost/price_table.ts';
 import { draftEvent } from '../events/catalogue.ts';
 import { newId } from '../ids.ts';
 import type { Append, FactDraft, Store } from '../store/store.ts';
+import { spyOnSyncs } from '../store/testing/spy_on_syncs.ts';
 import { openStore } from './open_store.ts';
 
 describe('the store in its thread', () => {
@@ -18,6 +19,7 @@ describe('the store in its thread', () => {
     store = await openStore({ dataDir, defaultEndpoint: { perEvent: true } });
   });
   afterEach(async () => {
+    vi.restoreAllMocks();
     await store.close();
     rmSync(dataDir, { recursive: true, force: true });
   });
@@ -166,6 +168,30 @@ describe('the store in its thread', () => {
     await store.append([opened({ events: [draftEvent('call.started', {})] })]);
     await promise;
     unsubscribe();
+  });
+
+  it('acknowledges when the commit is on the disk; reads wait for no disk', async () => {
+    const disk = Promise.withResolvers<void>();
+    const datasync = await spyOnSyncs(() => disk.promise);
+    let acknowledged = false;
+    const appended = store.append([opened()]).then((results) => {
+      acknowledged = true;
+      return results;
+    });
+    await vi.waitFor(() => expect(datasync).toHaveBeenCalled());
+    expect(await store.getCall(callId)).not.toBeNull();
+    expect(acknowledged).toBe(false);
+    disk.resolve();
+    expect(await appended).toEqual([{ status: 'appended' }]);
+  });
+
+  it('promises nothing more once the disk has failed to keep something', async () => {
+    const failing = Object.assign(new Error('i/o error'), { code: 'EIO' });
+    await spyOnSyncs(() => Promise.reject(failing));
+    const broken = { code: 'STORE_IO', retryable: false, remedy: expect.any(String) };
+    await expect(store.append([opened()])).rejects.toMatchObject(broken);
+    vi.restoreAllMocks();
+    await expect(store.append([opened()])).rejects.toMatchObject(broken);
   });
 
   it('finishes what was asked before it was closed, and frees DATA_DIR', async () => {

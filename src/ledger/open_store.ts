@@ -2,7 +2,8 @@ import type { PriceTable } from '../cost/price_table.ts';
 import type { CallwireError } from '../errors.ts';
 import { thisCommand } from '../store/data_dir_lock.ts';
 import type { DefaultEndpoint } from '../store/default_endpoint.ts';
-import { startStoreThread, type ThreadStore } from '../store/thread_store.ts';
+import type { SqliteStores } from '../store/sqlite_store.ts';
+import { startStoreThread } from '../store/thread_store.ts';
 import type { ThreadData } from './store_thread.ts';
 
 /**
@@ -27,7 +28,7 @@ export function openStore(options: {
   prices?: PriceTable;
   /** The store has died; only another process can open it again. */
   onLost?: (error: CallwireError) => void;
-}): Promise<ThreadStore> {
+}): Promise<SqliteStores> {
   const { onLost, ...rest } = options;
   const data: ThreadData = { ...rest, command: thisCommand() };
   return startStoreThread(new URL('./store_thread.ts', import.meta.url), data, onLost);

@@ -20,7 +20,7 @@ import { refusalOfAcceptance, refusalOfDialling, rememberIdempotency } from './o
 import type { CallAcceptance } from './outbound_store.ts';
 import { prepared } from './prepared.ts';
 import { insertRecording } from './recordings.ts';
-import { reportedCalls, reportedKey, reportFacts, storedEventIds } from './reported_calls.ts';
+import { reportFacts, storedEventIds } from './reported_calls.ts';
 import type { CallTable, EventTable, FactTable, Tables } from './schema.ts';
 import type { Append, AppendResult, CallRecord, EventDraft, FactDraft, JobDraft } from './store.ts';
 import { importSuppressions } from './suppressions.ts';
@@ -47,12 +47,18 @@ export interface AppendOptions {
 export async function appendBatch(
   trx: Transaction<Tables>,
   batch: readonly Append[],
-  options: AppendOptions,
+  options: AppendOptions & {
+    /** Asked behind each entry; the rest is left then. (Default: never) */
+    isEnough?: () => Promise<boolean>;
+  },
 ): Promise<{ results: AppendResult[]; firstDueAt: number | null }> {
   const writer = new BatchWriter(trx, options);
   await writer.read(batch);
   const results: AppendResult[] = [];
-  for (const entry of batch) results.push(await writer.append(entry));
+  for (const entry of batch) {
+    results.push(await writer.append(entry));
+    if (await options.isEnough?.()) break;
+  }
   await writer.writeCalls();
   return { results, firstDueAt: writer.firstDueAt };
 }
@@ -73,8 +79,6 @@ class BatchWriter {
   readonly #eventIds = new Set<string>();
   /** Calls whose persons were deleted: what still comes of them is stored without. */
   readonly #redacted = new Set<string>();
-  /** Calls of other platforms, by what those call them. */
-  readonly #reported = new Map<string, string>();
   readonly #fanOut: FanOut;
   /** Added to `#eventIds` by the entry that is being written. */
   #entryEventIds: string[] = [];
@@ -87,20 +91,16 @@ class BatchWriter {
   }
 
   async read(batch: readonly Append[]): Promise<void> {
-    // Of a call that is reported the id is new, or not the one that it has here.
-    const named = batch.filter(({ open }) => !open?.reportedBy);
-    const callIds = [...new Set(named.flatMap((entry) => entry.callId ?? []))].sort();
+    const callIds = [...new Set(batch.flatMap((entry) => entry.callId ?? []))].sort();
     if (callIds.length > 0) {
       const { rows } = await knownCalls(this.#trx, { ids: JSON.stringify(callIds) });
       for (const row of rows) this.#know(row);
     }
-    for (const row of await reportedCalls(this.#trx, batch)) this.#know(row);
     const eventIds = batch.flatMap((entry) => entry.events?.map((event) => event.id) ?? []);
     for (const id of await storedEventIds(this.#trx, eventIds)) this.#eventIds.add(id);
   }
 
-  async append(given: Append): Promise<AppendResult> {
-    const entry = this.#ofItsCall(given);
+  async append(entry: Append): Promise<AppendResult> {
     const before = entry.callId === null ? undefined : this.#calls.get(entry.callId);
     if (isFenced(entry, before)) return { status: 'fenced' };
     this.#entryEventIds = [];
@@ -111,9 +111,8 @@ class BatchWriter {
       this.#forget(entry, before);
     }
     await this.#trx.executeQuery(RELEASE);
-    if (result.status !== 'appended' || entry.callId === null) return result;
-    if (entry.accept) return { ...result, call: this.#call(entry.callId) };
-    return entry.open?.reportedBy ? { ...result, callId: entry.callId } : result;
+    if (result.status !== 'appended' || entry.callId === null || !entry.accept) return result;
+    return { ...result, call: this.#call(entry.callId) };
   }
 
   async writeCalls(): Promise<void> {
@@ -130,16 +129,6 @@ class BatchWriter {
     this.#calls.set(call.id, call);
     this.#stored.set(call.id, callColumns(call));
     if (row.redacted_at !== null) this.#redacted.add(call.id);
-    if (call.providerCallId === null) return;
-    const { provider, providerCallId: callId } = call;
-    this.#reported.set(reportedKey({ provider, callId }), call.id);
-  }
-
-  /** What is reported of a call that is known goes to it, under its id. */
-  #ofItsCall(entry: Append): Append {
-    const { reportedBy } = entry.open ?? {};
-    const known = reportedBy && this.#reported.get(reportedKey(reportedBy));
-    return known === undefined ? entry : { ...entry, callId: known };
   }
 
   async #write(entry: Append, before: CallRecord | undefined): Promise<AppendResult> {
@@ -198,7 +187,6 @@ class BatchWriter {
     if (accept) await rememberIdempotency(this.#trx, call.id, accept, this.#now);
     this.#calls.set(call.id, call);
     this.#stored.set(call.id, callColumns(call));
-    if (opening.reportedBy) this.#reported.set(reportedKey(opening.reportedBy), call.id);
     return null;
   }
 
@@ -353,12 +341,9 @@ class BatchWriter {
 
   #forget(entry: Append, before: CallRecord | undefined): void {
     for (const id of this.#entryEventIds) this.#eventIds.delete(id);
-    if (entry.callId !== null) {
-      if (before === undefined) {
-        this.#calls.delete(entry.callId);
-        if (entry.open?.reportedBy) this.#reported.delete(reportedKey(entry.open.reportedBy));
-      } else this.#calls.set(entry.callId, before);
-    }
+    if (entry.callId === null) return;
+    if (before === undefined) this.#calls.delete(entry.callId);
+    else this.#calls.set(entry.callId, before);
   }
 }
 

@@ -31,6 +31,12 @@ export class BackgroundLine {
     this.#patienceMs = patienceMs;
   }
 
+  /** Whether anybody waits for an answer, after all that has arrived by now has been read. */
+  async isPressed(): Promise<boolean> {
+    await new Promise(setImmediate);
+    return this.#foreground > 0;
+  }
+
   /** Begins at once. */
   async foreground<T>(work: () => Promise<T>): Promise<T> {
     this.#foreground += 1;

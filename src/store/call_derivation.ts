@@ -87,7 +87,7 @@ export function openedCall(
   { leaseUntil, apiKeyId = null }: { leaseUntil: number; apiKeyId?: string | null },
 ): CallRecord {
   const { id, direction, from, to, agentId, room, metadata, time, reportedBy } =
-    Opening.parse(opening);
+    checkedOpening(opening);
   const outbound = direction === 'outbound' ? (opening.outbound ?? NOTHING_SAID) : null;
   return {
     id,
@@ -118,6 +118,11 @@ export function openedCall(
     provider: reportedBy?.provider ?? OWN_PROVIDER,
     providerCallId: reportedBy?.callId ?? null,
   };
+}
+
+/** @throws ZodError as `openedCall` does. */
+export function checkedOpening(opening: CallOpening): z.infer<typeof Opening> {
+  return Opening.parse(opening);
 }
 
 /** Of calls that this installation ran itself. */

@@ -1,32 +1,31 @@
-import { type Selectable, sql, type Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import { inJsonList } from './json_list.ts';
 import { prepared } from './prepared.ts';
-import type { CallTable, Tables } from './schema.ts';
-import type { Append, CallOpening, FactDraft } from './store.ts';
+import type { Tables } from './schema.ts';
+import type { CallOpening, FactDraft } from './store.ts';
 
 /** What a platform calls one of its calls, as one word. */
 export function reportedKey({ provider, callId }: NonNullable<CallOpening['reportedBy']>): string {
   return `${provider} ${callId}`;
 }
 
-/** The calls that the batch reports, those of them that are known. */
-export async function reportedCalls(
+/** Of the calls that these report those that are known, by `reportedKey`. */
+export async function reportedCallIds(
   trx: Transaction<Tables>,
-  batch: readonly Append[],
-): Promise<Selectable<CallTable>[]> {
+  reports: readonly CallOpening[],
+): Promise<Map<string, string>> {
   const byProvider = new Map<string, Set<string>>();
-  for (const { open } of batch) {
-    if (!open?.reportedBy) continue;
-    const { provider, callId } = open.reportedBy;
-    const ids = byProvider.get(provider) ?? new Set();
-    byProvider.set(provider, ids.add(callId));
+  for (const { reportedBy } of reports) {
+    if (!reportedBy) continue;
+    const ids = byProvider.get(reportedBy.provider) ?? new Set();
+    byProvider.set(reportedBy.provider, ids.add(reportedBy.callId));
   }
-  const rows: Selectable<CallTable>[] = [];
+  const known = new Map<string, string>();
   for (const [provider, callIds] of byProvider) {
-    const known = await callsOfProvider(trx, { provider, ids: JSON.stringify([...callIds]) });
-    rows.push(...known.rows);
+    const { rows } = await callsOfProvider(trx, { provider, ids: JSON.stringify([...callIds]) });
+    for (const { id, callId } of rows) known.set(reportedKey({ provider, callId }), id);
   }
-  return rows;
+  return known;
 }
 
 /** What has been told of a call, in the order in which it was. */
@@ -48,10 +47,11 @@ export async function storedEventIds(
 const callsOfProvider = prepared((db, { provider, ids }: { provider: string; ids: string }) =>
   db
     .selectFrom('calls')
-    .selectAll()
+    .select(['id', 'provider_call_id as callId'])
     .where('provider', '=', provider)
     .where('provider_call_id', 'in', inJsonList<string>(ids))
-    .where('provider_call_id', 'is not', null),
+    .where('provider_call_id', 'is not', null)
+    .$narrowType<{ callId: string }>(),
 );
 
 const reports = prepared((db, { callId }: { callId: string }) =>

@@ -207,6 +207,14 @@ CREATE TABLE recordings (
 CREATE INDEX recordings_to_delete on recordings (delete_after)
   where state = 'stored' and delete_after is not null;
 
+CREATE TABLE reports (
+  position integer primary key,
+  call_id text not null,
+  provider text not null,
+  provider_call_id text not null,
+  append text not null
+) strict;
+
 CREATE TABLE suppressions (
   phone text primary key,
   id text not null unique,

@@ -23,6 +23,7 @@ export interface Tables {
   idempotency_keys: IdempotencyKeyTable;
   suppressions: SuppressionTable;
   recordings: RecordingTable;
+  reports: ReportTable;
 }
 
 /** Given by the database, in the order of insertion. */
@@ -210,4 +211,12 @@ export interface RecordingTable {
   started_at: number;
   delete_after: number | null;
   created_at: number;
+}
+
+export interface ReportTable {
+  position: Position;
+  call_id: string;
+  provider: string;
+  provider_call_id: string;
+  append: string;
 }

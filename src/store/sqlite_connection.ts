@@ -15,8 +15,8 @@ import type { Tables } from './schema.ts';
  * Opens the file the way every promise of the store needs it. Kysely serialises the transactions
  * of this one connection with a mutex, so operations may be called concurrently.
  *
- * - WAL with `synchronous=FULL`: a commit is fsynced before it is acknowledged. `NORMAL` would be
- *   several times faster and lose the last commits with the power.
+ * - WAL with `synchronous=NORMAL`: a commit only writes. It is fsynced before anybody is promised it, but
+ *   beside this thread (`wal_sync.ts`).
  * - `secure_delete`: what is deleted of persons is overwritten in the file, not merely unlinked.
  * - `busy_timeout`: only a person with the `sqlite3` shell can be in the way (DATA_DIR is locked).
  */
@@ -27,7 +27,7 @@ export function openSqliteConnection(
   const database = new Database(file, { timeout: BUSY_TIMEOUT_MS });
   try {
     database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
+    database.pragma('synchronous = NORMAL');
     database.pragma('foreign_keys = ON');
     database.pragma('secure_delete = ON');
     database.pragma(`cache_size = -${CACHE_KIB}`);

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { type Kysely, sql, type Transaction } from 'kysely';
-import { CallwireError } from '../errors.ts';
+import type { Kysely, Transaction } from 'kysely';
 import * as apiKeys from './api_keys.ts';
 import { appendBatch } from './append.ts';
+import { BackgroundLine } from './background_line.ts';
 import { callFigures } from './call_figures.ts';
 import { callsOfRoom, countLiveCalls, getCall, listCalls } from './calls.ts';
 import { LAST_RESORT_PAGES, startCheckpoints } from './checkpoints.ts';
@@ -39,16 +39,20 @@ import { prune } from './pruning.ts';
 import { recallJobs } from './recalled_jobs.ts';
 import * as recordings from './recordings.ts';
 import { redactCall } from './redaction.ts';
+import { ReportFollower } from './report_follower.ts';
+import { isReport, ReportInbox } from './report_inbox.ts';
 import type { Tables } from './schema.ts';
 import { type SettlementOptions, settleJobs } from './settlements.ts';
 import { spokenWithSince } from './spoken_with.ts';
 import { openSqliteConnection } from './sqlite_connection.ts';
 import { storeError } from './sqlite_errors.ts';
+import { type LaneParts, SqliteLane } from './sqlite_lane.ts';
 import type { Append, AppendResult, JobListener, Settlement, Store } from './store.ts';
 import * as suppressions from './suppressions.ts';
 import { testEndpoint } from './test_event.ts';
 import * as triggers from './triggers.ts';
 import { reserveWal } from './wal_reserve.ts';
+import { type Durability, WalSync } from './wal_sync.ts';
 
 export interface SqliteStoreOptions {
   /** Made where it is missing (0700) and locked for this process. */
@@ -68,8 +72,17 @@ export interface SqliteStoreOptions {
   ownContacts?: boolean;
   /** Checkpoints are made by another thread, not inside of commits. (Default: false) */
   checkpointsBeside?: boolean;
+  /** Who makes commits durable. (Default: the store) */
+  durability?: Durability;
 }
 
+export interface SqliteStores extends Store {
+  /** The same store, for work that nobody waits for: the calls of the other pass it. */
+  readonly background: Store;
+}
+
+/** Under load more may wait, and lists then lack them for a moment. */
+const FOLLOWED_BEFORE_LISTS = 32;
 const FIVE_DAYS_MS = 5 * 24 * 3_600_000;
 
 export const DATABASE_FILE = 'callwire.db';
@@ -82,268 +95,360 @@ export const DATABASE_FILE = 'callwire.db';
  * @throws `DATA_DIR_LOCKED`, `STORE_CORRUPT`, `STORE_NEWER`, `STORE_NOT_WRITABLE`, `STORE_FULL`,
  * `STORE_IO`; nothing is left locked or open then.
  */
-export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStores> {
   const lock = lockDataDir(options.dataDir, options.command);
   const file = join(options.dataDir, DATABASE_FILE);
   const beside = options.checkpointsBeside ?? false;
   let db: Kysely<Tables> | undefined;
+  let wal: Durability | undefined;
   try {
     db = openSqliteConnection(file, beside ? { autocheckpointPages: LAST_RESORT_PAGES } : {});
     await migrate(db);
     if (beside) reserveWal(file);
+    wal = options.durability ?? (await WalSync.open(file));
     const checkpoints = beside ? startCheckpoints({ file }) : undefined;
-    return new SqliteStore(db, lock, checkpoints, {
-      composer: options.composer,
-      defaultEndpoint: options.defaultEndpoint,
-      clock: options.clock ?? Date.now,
-      openLeaseMs: options.openLeaseMs ?? 30_000,
-      endpointDisableAfterMs: options.endpointDisableAfterMs ?? FIVE_DAYS_MS,
-      ownContacts: options.ownContacts ?? true,
+    const inbox = await ReportInbox.open(db);
+    const store = new SqliteStore({
+      db,
+      lock,
+      checkpoints,
+      inbox,
+      wal,
+      line: new BackgroundLine(),
+      options: {
+        composer: options.composer,
+        defaultEndpoint: options.defaultEndpoint,
+        clock: options.clock ?? Date.now,
+        openLeaseMs: options.openLeaseMs ?? 30_000,
+        endpointDisableAfterMs: options.endpointDisableAfterMs ?? FIVE_DAYS_MS,
+        ownContacts: options.ownContacts ?? true,
+      },
+      jobListeners: new Set(),
+      lastAppend: Promise.resolve(),
+      closing: false,
+      state: { closed: false },
     });
+    store.followReports();
+    return store;
   } catch (error) {
+    await wal?.close().catch(() => {});
     await db?.destroy().catch(() => {});
     lock.release();
     throw storeError(error);
   }
 }
 
-class SqliteStore implements Store {
-  readonly #db: Kysely<Tables>;
-  readonly #lock: DataDirLock;
-  readonly #checkpoints: { stop(): Promise<void> } | undefined;
-  readonly #options: SettlementOptions;
-  readonly #jobListeners = new Set<JobListener>();
-  #closed = false;
+/** What the store is for those who wait and for those who do not. */
+interface Shared extends LaneParts {
+  readonly lock: DataDirLock;
+  readonly checkpoints: { stop(): Promise<void> } | undefined;
+  readonly inbox: ReportInbox;
+  readonly options: SettlementOptions;
+  readonly jobListeners: Set<JobListener>;
+  follower?: ReportFollower;
+  lastAppend: Promise<unknown>;
+  closing: boolean;
+}
 
-  constructor(
-    db: Kysely<Tables>,
-    lock: DataDirLock,
-    checkpoints: { stop(): Promise<void> } | undefined,
-    options: SettlementOptions,
-  ) {
-    this.#db = db;
-    this.#lock = lock;
-    this.#checkpoints = checkpoints;
-    this.#options = options;
+class SqliteStore implements SqliteStores {
+  readonly #inbox: ReportInbox;
+  readonly #wal: Durability;
+  readonly #options: SettlementOptions;
+  readonly #shared: Shared;
+  readonly #lane: SqliteLane;
+  readonly background: Store;
+
+  constructor(shared: Shared, kind: 'foreground' | 'background' = 'foreground') {
+    const { line, inbox } = shared;
+    this.#shared = shared;
+    this.background = kind === 'background' ? this : new SqliteStore(shared, 'background');
+    shared.follower ??= new ReportFollower({
+      inbox,
+      follow: (positions, isEnough) => this.#follow(positions, isEnough),
+      isPressed: () => line.isPressed(),
+      inBackground: (work) => line.background(work),
+    });
+    this.#inbox = inbox;
+    this.#wal = shared.wal;
+    this.#options = shared.options;
+    this.#lane = new SqliteLane(shared, kind);
+  }
+
+  /** Goes on with those that another process has taken. */
+  followReports(): void {
+    this.#shared.follower?.wake();
   }
 
   async append(batch: readonly Append[]): Promise<AppendResult[]> {
-    const { results, firstDueAt } = await this.#transaction((trx) =>
-      appendBatch(trx, batch, this.#options),
-    );
+    // One behind the other, so that what one has taken is known to the next.
+    const appended = this.#shared.lastAppend.then(() => this.#append(batch));
+    this.#shared.lastAppend = appended.catch(() => undefined);
+    const { results, firstDueAt } = await appended;
+    await this.#wal.durable();
     if (firstDueAt !== null) this.#announceJobs(firstDueAt);
     return results;
   }
 
+  async #append(batch: readonly Append[]) {
+    const reports = batch.filter(isReport);
+    const others = batch.filter((entry) => !isReport(entry));
+    for (const { callId } of others) if (callId !== null) await this.#followCall(callId);
+    const { told, appended } = await this.#lane.unsynced(async (trx) => ({
+      told: await this.#inbox.take(trx, reports),
+      appended: await appendBatch(trx, others, this.#options),
+    }));
+    this.#wal.wrote();
+    this.#inbox.keep(told.taken);
+    this.followReports();
+    const next = { reports: told.results.values(), others: appended.results.values() };
+    const results = batch.map(
+      (entry) => next[isReport(entry) ? 'reports' : 'others'].next().value as AppendResult,
+    );
+    return { results, firstDueAt: appended.firstDueAt };
+  }
+
   // A power cut ends the calls as well.
   renewLeases: Store['renewLeases'] = (held, leaseMs) =>
-    this.#unsynced((trx) => renewLeases(trx, held, this.#now() + leaseMs));
+    this.#lane.unsynced((trx) => renewLeases(trx, held, this.#now() + leaseMs));
 
   expireLeases: Store['expireLeases'] = (held) =>
-    this.#transaction((trx) => expireLeases(trx, held, this.#now()));
+    this.#lane.transaction((trx) => expireLeases(trx, held, this.#now()));
 
-  heldLeases: Store['heldLeases'] = () => this.#read(heldLeases);
+  heldLeases: Store['heldLeases'] = () => this.#lane.read(heldLeases);
 
   abandonedCalls: Store['abandonedCalls'] = (limit) =>
-    this.#read((db) => abandonedCalls(db, this.#now(), limit));
+    this.#lane.read((db) => abandonedCalls(db, this.#now(), limit));
 
-  silentCalls: Store['silentCalls'] = (limit) =>
-    this.#read((db) => silentCalls(db, this.#now(), limit));
+  silentCalls: Store['silentCalls'] = async (limit) => {
+    const silent = () => this.#lane.read((db) => silentCalls(db, this.#now(), limit));
+    const callIds = await silent();
+    const heard = callIds.filter((callId) => this.#inbox.ofCall(callId).length > 0);
+    if (heard.length === 0) return callIds;
+    for (const callId of heard) await this.#followCall(callId);
+    return await silent();
+  };
 
   takeOver: Store['takeOver'] = (callId, leaseMs) =>
-    this.#transaction((trx) => takeOver(trx, callId, this.#now(), leaseMs));
+    this.#lane.transaction((trx) => takeOver(trx, callId, this.#now(), leaseMs));
 
-  getCall: Store['getCall'] = (callId) => this.#read((db) => getCall(db, callId));
+  getCall: Store['getCall'] = (callId) => this.#readOfCall(callId, (db) => getCall(db, callId));
 
-  listCalls: Store['listCalls'] = (query) => this.#read((db) => listCalls(db, query));
+  listCalls: Store['listCalls'] = async (query) => {
+    const waiting = this.#inbox.next(FOLLOWED_BEFORE_LISTS);
+    if (waiting.length > 0) await this.#lane.inLine(() => this.#follow(waiting));
+    return await this.#lane.read((db) => listCalls(db, query));
+  };
 
   callsOfRoom: Store['callsOfRoom'] = (room, since) =>
-    this.#read((db) => callsOfRoom(db, room, since));
+    this.#lane.read((db) => callsOfRoom(db, room, since));
 
   spokenWithSince: Store['spokenWithSince'] = (query) =>
-    this.#read((db) => spokenWithSince(db, query));
+    this.#lane.read((db) => spokenWithSince(db, query));
 
-  countLiveCalls: Store['countLiveCalls'] = (from) => this.#read((db) => countLiveCalls(db, from));
+  countLiveCalls: Store['countLiveCalls'] = (from) =>
+    this.#lane.read((db) => countLiveCalls(db, from));
 
   listCallEvents: Store['listCallEvents'] = (callId) =>
-    this.#read((db) => listCallEvents(db, callId));
+    this.#readOfCall(callId, (db) => listCallEvents(db, callId));
 
   eventsAfter: Store['eventsAfter'] = (position, limit) =>
-    this.#read((db) => eventsAfter(db, position, limit));
+    this.#lane.read((db) => eventsAfter(db, position, limit));
 
-  lastPosition: Store['lastPosition'] = () => this.#read(lastPosition);
+  lastPosition: Store['lastPosition'] = () => this.#lane.read(lastPosition);
 
-  listFacts: Store['listFacts'] = (callId) => this.#read((db) => listFacts(db, callId));
+  listFacts: Store['listFacts'] = (callId) =>
+    this.#readOfCall(callId, (db) => listFacts(db, callId));
 
-  callFigures: Store['callFigures'] = (query) => this.#read((db) => callFigures(db, query));
+  callFigures: Store['callFigures'] = (query) => this.#lane.read((db) => callFigures(db, query));
 
-  claimJobs: Store['claimJobs'] = (query) =>
-    this.#unsynced((trx) => claimJobs(trx, { ...query, now: this.#now() }));
+  claimJobs: Store['claimJobs'] = async (query) => {
+    const claimed = await this.#lane.unsynced((trx) =>
+      claimJobs(trx, { ...query, now: this.#now() }),
+    );
+    // Nobody is told of what a power cut could undo.
+    if (claimed.length > 0) await this.#wal.durable();
+    return claimed;
+  };
 
   async settleJobs(settlements: readonly Settlement[]): Promise<void> {
     const allDelivered = settlements.every(({ next, append }) => next.state === 'done' && !append);
     const write = (trx: Transaction<Tables>) => settleJobs(trx, settlements, this.#options);
-    const moreToDo = await (allDelivered ? this.#unsynced(write) : this.#transaction(write));
+    const moreToDo = await (allDelivered
+      ? this.#lane.unsynced(write)
+      : this.#lane.transaction(write));
     if (moreToDo) this.#announceJobs();
   }
 
   releaseClaims: Store['releaseClaims'] = () =>
-    this.#transaction((trx) => releaseClaims(trx, this.#now()));
+    this.#lane.transaction((trx) => releaseClaims(trx, this.#now()));
 
-  nextDueAt: Store['nextDueAt'] = () => this.#read(nextDueAt);
+  nextDueAt: Store['nextDueAt'] = () => this.#lane.read(nextDueAt);
 
   recallJobs: Store['recallJobs'] = ({ longestWaitMs }) =>
-    this.#unsynced((trx) => recallJobs(trx, { now: this.#now(), longestWaitMs }));
+    this.#lane.unsynced((trx) => recallJobs(trx, { now: this.#now(), longestWaitMs }));
 
   listDeliveries: Store['listDeliveries'] = (query) =>
-    this.#read((db) => listDeliveries(db, query));
+    this.#lane.read((db) => listDeliveries(db, query));
 
-  getDelivery: Store['getDelivery'] = (id) => this.#read((db) => getDelivery(db, id));
+  getDelivery: Store['getDelivery'] = (id) => this.#lane.read((db) => getDelivery(db, id));
 
-  deliveryBacklog: Store['deliveryBacklog'] = () => this.#read(deliveryBacklog);
+  deliveryBacklog: Store['deliveryBacklog'] = () => this.#lane.read(deliveryBacklog);
 
-  listAttempts: Store['listAttempts'] = (jobId) => this.#read((db) => listAttempts(db, jobId));
+  listAttempts: Store['listAttempts'] = (jobId) => this.#lane.read((db) => listAttempts(db, jobId));
 
   async replayDeliveries(query: Parameters<Store['replayDeliveries']>[0]): Promise<string[]> {
-    const ids = await this.#transaction((trx) => replayDeliveries(trx, query, this.#now()));
+    const ids = await this.#lane.transaction((trx) => replayDeliveries(trx, query, this.#now()));
     if (ids.length > 0) this.#announceJobs();
     return ids;
   }
 
-  findContacts: Store['findContacts'] = (query) => this.#read((db) => findContacts(db, query));
+  findContacts: Store['findContacts'] = (query) => this.#lane.read((db) => findContacts(db, query));
 
-  getContact: Store['getContact'] = (id) => this.#read((db) => getContact(db, id));
+  getContact: Store['getContact'] = (id) => this.#lane.read((db) => getContact(db, id));
 
   importContacts: Store['importContacts'] = (contacts) =>
-    this.#transaction((trx) => importContacts(trx, contacts, this.#now()));
+    this.#lane.transaction((trx) => importContacts(trx, contacts, this.#now()));
 
-  listContacts: Store['listContacts'] = (query) => this.#read((db) => listContacts(db, query));
+  listContacts: Store['listContacts'] = (query) => this.#lane.read((db) => listContacts(db, query));
 
   saveContact: Store['saveContact'] = (contact) =>
-    this.#transaction((trx) => saveContact(trx, contact, this.#now()));
+    this.#lane.transaction((trx) => saveContact(trx, contact, this.#now()));
 
   updateContact: Store['updateContact'] = (id, patch) =>
-    this.#transaction((trx) => updateContact(trx, id, patch));
+    this.#lane.transaction((trx) => updateContact(trx, id, patch));
 
   deleteContact: Store['deleteContact'] = (id) =>
-    this.#transaction((trx) => deleteContact(trx, id));
+    this.#lane.transaction((trx) => deleteContact(trx, id));
 
   // Written by jobs: a power cut that undoes it undoes the settlement of its job behind it as well.
   addContactEntry: Store['addContactEntry'] = (entry) =>
-    this.#unsynced((trx) => addContactEntry(trx, entry, this.#now()));
+    this.#lane.unsynced((trx) => addContactEntry(trx, entry, this.#now()));
 
   listContactEntries: Store['listContactEntries'] = (contactId) =>
-    this.#read((db) => listContactEntries(db, contactId));
+    this.#lane.read((db) => listContactEntries(db, contactId));
 
   createEndpoint: Store['createEndpoint'] = (endpoint) =>
-    this.#transaction((trx) => endpoints.createEndpoint(trx, endpoint));
+    this.#lane.transaction((trx) => endpoints.createEndpoint(trx, endpoint));
 
-  getEndpoint: Store['getEndpoint'] = (id) => this.#read((db) => endpoints.getEndpoint(db, id));
+  getEndpoint: Store['getEndpoint'] = (id) =>
+    this.#lane.read((db) => endpoints.getEndpoint(db, id));
 
   listEndpoints: Store['listEndpoints'] = (query) =>
-    this.#read((db) => endpoints.listEndpoints(db, query));
+    this.#lane.read((db) => endpoints.listEndpoints(db, query));
 
   updateEndpoint: Store['updateEndpoint'] = async (id, patch) => {
-    const endpoint = await this.#transaction((trx) => endpoints.updateEndpoint(trx, id, patch));
+    const endpoint = await this.#lane.transaction((trx) =>
+      endpoints.updateEndpoint(trx, id, patch),
+    );
     // What waited for it may go.
     if (endpoint !== null && patch.status === 'active') this.#announceJobs();
     return endpoint;
   };
 
   deleteEndpoint: Store['deleteEndpoint'] = (id) =>
-    this.#transaction((trx) => endpoints.deleteEndpoint(trx, id));
+    this.#lane.transaction((trx) => endpoints.deleteEndpoint(trx, id));
 
   rotateEndpointSecret: Store['rotateEndpointSecret'] = (id, next) =>
-    this.#transaction((trx) => endpoints.rotateEndpointSecret(trx, id, next));
+    this.#lane.transaction((trx) => endpoints.rotateEndpointSecret(trx, id, next));
 
   resealSecrets: Store['resealSecrets'] = (replacements) =>
-    this.#transaction((trx) => endpoints.resealSecrets(trx, replacements));
+    this.#lane.transaction((trx) => endpoints.resealSecrets(trx, replacements));
 
   testEndpoint: Store['testEndpoint'] = async (id) => {
-    const delivery = await this.#transaction((trx) => testEndpoint(trx, id, this.#options));
+    const delivery = await this.#lane.transaction((trx) => testEndpoint(trx, id, this.#options));
     if (delivery !== null) this.#announceJobs();
     return delivery;
   };
 
   createTrigger: Store['createTrigger'] = (trigger) =>
-    this.#transaction((trx) => triggers.createTrigger(trx, trigger));
+    this.#lane.transaction((trx) => triggers.createTrigger(trx, trigger));
 
-  getTrigger: Store['getTrigger'] = (id) => this.#read((db) => triggers.getTrigger(db, id));
+  getTrigger: Store['getTrigger'] = (id) => this.#lane.read((db) => triggers.getTrigger(db, id));
 
   listTriggers: Store['listTriggers'] = (query) =>
-    this.#read((db) => triggers.listTriggers(db, query));
+    this.#lane.read((db) => triggers.listTriggers(db, query));
 
   deleteTrigger: Store['deleteTrigger'] = (id) =>
-    this.#transaction((trx) => triggers.deleteTrigger(trx, id));
+    this.#lane.transaction((trx) => triggers.deleteTrigger(trx, id));
 
   createApiKey: Store['createApiKey'] = (key) =>
-    this.#transaction((trx) => apiKeys.createApiKey(trx, key));
+    this.#lane.transaction((trx) => apiKeys.createApiKey(trx, key));
 
-  findApiKey: Store['findApiKey'] = (hash) => this.#read((db) => apiKeys.findApiKey(db, hash));
+  findApiKey: Store['findApiKey'] = (hash) => this.#lane.read((db) => apiKeys.findApiKey(db, hash));
 
-  listApiKeys: Store['listApiKeys'] = () => this.#read(apiKeys.listApiKeys);
+  listApiKeys: Store['listApiKeys'] = () => this.#lane.read(apiKeys.listApiKeys);
 
   revokeApiKey: Store['revokeApiKey'] = (id) =>
-    this.#transaction((trx) => apiKeys.revokeApiKey(trx, id, this.#now()));
+    this.#lane.transaction((trx) => apiKeys.revokeApiKey(trx, id, this.#now()));
 
-  redactCall: Store['redactCall'] = (callId) =>
-    this.#transaction((trx) => redactCall(trx, callId, this.#options.composer, this.#now()));
+  redactCall: Store['redactCall'] = async (callId) => {
+    await this.#followCall(callId);
+    return await this.#lane.transaction((trx) =>
+      redactCall(trx, callId, this.#options.composer, this.#now()),
+    );
+  };
 
   // What a power cut brings back is pruned again.
-  prune: Store['prune'] = (query) => this.#unsynced((trx) => prune(trx, query));
+  prune: Store['prune'] = (query) => this.#lane.unsynced((trx) => prune(trx, query));
 
   acceptanceFacts: Store['acceptanceFacts'] = (query) =>
-    this.#read((db) => outbound.acceptanceFacts(db, query));
+    this.#lane.read((db) => outbound.acceptanceFacts(db, query));
 
   diallingFacts: Store['diallingFacts'] = (query) =>
-    this.#read((db) => outbound.diallingFacts(db, query));
+    this.#lane.read((db) => outbound.diallingFacts(db, query));
 
   findIdempotent: Store['findIdempotent'] = (query) =>
-    this.#read((db) => outbound.findIdempotent(db, query));
+    this.#lane.read((db) => outbound.findIdempotent(db, query));
 
   takeForDialling: Store['takeForDialling'] = (callId, leaseMs) =>
-    this.#transaction((trx) => outbound.takeForDialling(trx, callId, this.#now(), leaseMs));
+    this.#lane.transaction((trx) => outbound.takeForDialling(trx, callId, this.#now(), leaseMs));
 
   recordGate: Store['recordGate'] = (callId, gate) =>
-    this.#transaction((trx) => outbound.recordGate(trx, callId, gate));
+    this.#lane.transaction((trx) => outbound.recordGate(trx, callId, gate));
 
   addSuppression: Store['addSuppression'] = (suppression) =>
-    this.#transaction((trx) => suppressions.addSuppression(trx, suppression));
+    this.#lane.transaction((trx) => suppressions.addSuppression(trx, suppression));
 
   importSuppressions: Store['importSuppressions'] = (list) =>
-    this.#transaction((trx) => suppressions.importSuppressions(trx, list));
+    this.#lane.transaction((trx) => suppressions.importSuppressions(trx, list));
 
   getSuppression: Store['getSuppression'] = (idOrPhone) =>
-    this.#read((db) => suppressions.getSuppression(db, idOrPhone));
+    this.#lane.read((db) => suppressions.getSuppression(db, idOrPhone));
 
   listSuppressions: Store['listSuppressions'] = (query) =>
-    this.#read((db) => suppressions.listSuppressions(db, query));
+    this.#lane.read((db) => suppressions.listSuppressions(db, query));
 
   deleteSuppression: Store['deleteSuppression'] = (idOrPhone) =>
-    this.#transaction((trx) => suppressions.deleteSuppression(trx, idOrPhone));
+    this.#lane.transaction((trx) => suppressions.deleteSuppression(trx, idOrPhone));
 
   getRecording: Store['getRecording'] = (callId) =>
-    this.#read((db) => recordings.getRecording(db, callId));
+    this.#lane.read((db) => recordings.getRecording(db, callId));
 
   recordingsToDelete: Store['recordingsToDelete'] = (query) =>
-    this.#read((db) => recordings.recordingsToDelete(db, query));
+    this.#lane.read((db) => recordings.recordingsToDelete(db, query));
 
   recordingDeleted: Store['recordingDeleted'] = (callId) =>
-    this.#transaction((trx) => recordings.recordingDeleted(trx, callId));
+    this.#lane.transaction((trx) => recordings.recordingDeleted(trx, callId));
 
   onJobs(listener: JobListener): () => void {
-    this.#jobListeners.add(listener);
-    return () => void this.#jobListeners.delete(listener);
+    const { jobListeners } = this.#shared;
+    jobListeners.add(listener);
+    return () => void jobListeners.delete(listener);
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#jobListeners.clear();
+    const { db, follower, checkpoints, jobListeners, lock, lastAppend } = this.#shared;
+    if (this.#shared.closing) return;
+    this.#shared.closing = true;
+    await lastAppend;
+    this.#shared.state.closed = true;
+    jobListeners.clear();
+    await follower?.close();
+    await this.#wal.close();
     // Before ours: the last connection to close copies what is left and removes the WAL.
-    await this.#checkpoints?.stop();
-    await this.#db.destroy();
-    this.#lock.release();
+    await checkpoints?.stop();
+    await db.destroy();
+    lock.release();
   }
 
   #now(): number {
@@ -351,41 +456,27 @@ class SqliteStore implements Store {
   }
 
   #announceJobs(dueAt = this.#now()): void {
-    for (const listener of this.#jobListeners) listener(dueAt);
+    for (const listener of this.#shared.jobListeners) listener(dueAt);
   }
 
-  async #read<T>(query: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
-    return await this.#guarded(() => query(this.#db));
+  /** Whoever asks for a call by its id sees all that has been told of it by then. */
+  async #readOfCall<T>(callId: string, query: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    await this.#followCall(callId);
+    return await this.#lane.read(query);
   }
 
-  /**
-   * A transaction that a power cut may undo: for claims and plain successes, whose loss costs one
-   * more delivery of the same event, for pruning and for renewals. Two fsyncs less for each delivery are two less that the appends
-   * of running calls wait behind. The next append's fsync covers these as well.
-   */
-  async #unsynced<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
-    return await this.#guarded(() =>
-      this.#db.connection().execute(async (connection) => {
-        await sql`pragma synchronous = normal`.execute(connection);
-        try {
-          return await connection.transaction().execute(work);
-        } finally {
-          await sql`pragma synchronous = full`.execute(connection);
-        }
-      }),
+  async #followCall(callId: string): Promise<void> {
+    const waiting = this.#inbox.ofCall(callId);
+    if (waiting.length > 0) await this.#lane.inLine(() => this.#follow(waiting));
+  }
+
+  /** Those that somebody else has followed by then are not there any more. */
+  async #follow(positions: readonly number[], isEnough?: () => Promise<boolean>): Promise<void> {
+    const { followed, firstDueAt } = await this.#lane.commit((trx) =>
+      this.#inbox.follow(trx, positions, { ...this.#options, ...(isEnough && { isEnough }) }),
     );
-  }
-
-  async #transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
-    return await this.#guarded(() => this.#db.transaction().execute(work));
-  }
-
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw new CallwireError('STORE_CLOSED', 'The store has been closed.');
-    try {
-      return await work();
-    } catch (error) {
-      throw storeError(error);
-    }
+    this.#wal.wrote();
+    this.#inbox.forget(followed);
+    if (firstDueAt !== null) this.#announceJobs(firstDueAt);
   }
 }

@@ -1,11 +1,12 @@
+import { join } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
-import { BackgroundLine } from './background_line.ts';
 import { toWireError } from './error_wire.ts';
 import type { EventComposer } from './event_composer.ts';
-import { callStore } from './remote_store.ts';
-import { openSqliteStore, type SqliteStoreOptions } from './sqlite_store.ts';
+import { callStore, promises } from './remote_store.ts';
+import { DATABASE_FILE, openSqliteStore, type SqliteStoreOptions } from './sqlite_store.ts';
 import type { FromThread, ToThread } from './thread_protocol.ts';
 import { turnPort } from './turn_port.ts';
+import { CountedWrites } from './wal_sync.ts';
 
 /** What the main thread decides; the composer is code, so the thread's entry brings it. */
 export type StoreThreadData = Pick<
@@ -28,7 +29,8 @@ export async function serveSqliteStore(
       if (message.t === 'result') send({ t: 'error', n: message.n, error: toWireError(error) });
     },
   );
-  const options = { ...data, composer, checkpointsBeside: true };
+  const writes = new CountedWrites();
+  const options = { ...data, composer, checkpointsBeside: true, durability: writes };
   const store = await openSqliteStore(options).catch((error: unknown) => {
     send({ t: 'failed', error: toWireError(error) });
     setImmediate(() => port.close());
@@ -36,19 +38,19 @@ export async function serveSqliteStore(
   if (!store) return;
   store.onJobs((dueAt) => send({ t: 'jobs', dueAt }));
 
-  const answer = async (n: number, work: () => Promise<unknown>) => {
+  const answer = async (n: number, work: () => Promise<unknown>, promised = false) => {
     try {
-      send({ t: 'result', n, value: await work() });
+      const value = await work();
+      send({ t: 'result', n, value, ...(promised && { written: writes.count }) });
     } catch (error) {
       send({ t: 'error', n, error: toWireError(error) });
     }
   };
-  const line = new BackgroundLine();
   const take = (message: ToThread) => {
     if (message.t === 'call') {
       const { n, method, args, background } = message;
-      const work = () => callStore(store, method, args);
-      void answer(n, () => (background ? line.background(work) : line.foreground(work)));
+      const work = () => callStore(background ? store.background : store, method, args);
+      void answer(n, work, promises(method));
     } else {
       // Behind the answer, which goes out at the end of this turn.
       void answer(message.n, () => store.close()).then(() => setImmediate(() => port.close()));
@@ -57,5 +59,5 @@ export async function serveSqliteStore(
   port.on('message', (messages: ToThread[]) => {
     for (const message of messages) take(message);
   });
-  send({ t: 'ready' });
+  send({ t: 'ready', database: join(data.dataDir, DATABASE_FILE) });
 }

@@ -53,6 +53,9 @@ export interface LedgerStore {
   /**
    * Appends the batch in one transaction, each entry all or nothing. Sequence numbers, the stored
    * bytes and the deliveries are made here and nowhere else.
+   *
+   * What is reported of another platform's call is only taken: durable, and soon followed. Whoever reads
+   * that call by its id sees it followed; in lists it may come a moment later under load.
    */
   append(batch: readonly Append[]): Promise<AppendResult[]>;
   /**
@@ -91,8 +94,8 @@ export interface Append {
   lease?: number;
   /**
    * Present in the first append of a call: makes the row (idempotently), lease number 1. With
-   * `reportedBy`, where that platform's call is known already, the append goes to it instead, under
-   * the id that it has here: the result says which.
+   * `reportedBy` the append has facts alone, and where that platform's call is known already it goes to
+   * it instead, under the id that it has here: the result says which.
    */
   open?: CallOpening;
   events?: readonly EventDraft[];

@@ -3,9 +3,9 @@ import type { StoreMethod } from './remote_store.ts';
 
 /*
  * Between a process and its store's thread; both ends are this version's code, so nothing is
- * validated. `n` numbers the calls; every call gets one `result` or `error`, in any order. A call of the background is passed by others
- * (`background_line.ts`). What is said
- * in one turn of the event loop goes as one list (`turn_port.ts`).
+ * validated. `n` numbers the calls; every call gets one `result` or `error`, in any order. A call of the
+ * background is passed by others (`background_line.ts`). What is said in one turn of the event loop goes as
+ * one list (`turn_port.ts`).
  *
  *     ready | failed     once, first
  *     call n → result n | error n
@@ -17,8 +17,10 @@ export type ToThread =
   | { t: 'close'; n: number };
 
 export type FromThread =
-  | { t: 'ready' }
+  /** `database`: the file whose commits are made durable on the other side. */
+  | { t: 'ready'; database?: string }
   | { t: 'failed'; error: WireError }
-  | { t: 'result'; n: number; value: unknown }
+  /** `written`: the commits so far, which have to be on the disk before anybody is told. */
+  | { t: 'result'; n: number; value: unknown; written?: number }
   | { t: 'error'; n: number; error: WireError }
   | { t: 'jobs'; dueAt: number };

@@ -3,16 +3,13 @@ import Database from 'better-sqlite3';
 import { CallwireError } from '../errors.ts';
 import { fromWireError } from './error_wire.ts';
 import { remoteStore } from './remote_store.ts';
+import { storeError } from './sqlite_errors.ts';
+import type { SqliteStores } from './sqlite_store.ts';
 import type { StoreThreadData } from './sqlite_thread.ts';
-import type { JobListener, Store } from './store.ts';
+import type { JobListener } from './store.ts';
 import type { FromThread, ToThread } from './thread_protocol.ts';
 import { turnPort } from './turn_port.ts';
-
-/** A store in a thread of its own. */
-export interface ThreadStore extends Store {
-  /** The same store, for work that nobody waits for: the calls of all others pass it. */
-  readonly background: Store;
-}
+import { WalSync } from './wal_sync.ts';
 
 /**
  * Starts the thread whose entry file is `entry` and returns the store in it. Waits have no deadline
@@ -26,7 +23,7 @@ export async function startStoreThread(
   entry: URL,
   data: StoreThreadData,
   onLost: (error: CallwireError) => void = () => {},
-): Promise<ThreadStore> {
+): Promise<SqliteStores> {
   pinNativeModule();
   const thread = new StoreThread(new Worker(entry, { name: 'store', workerData: data }), onLost);
   await thread.opened;
@@ -60,6 +57,7 @@ class StoreThread {
   #closing: Promise<void> | null = null;
   readonly #onLost: (error: CallwireError) => void;
   #open = false;
+  #wal: WalSync | undefined;
 
   constructor(worker: Worker, onLost: (error: CallwireError) => void) {
     this.#onLost = onLost;
@@ -102,13 +100,14 @@ class StoreThread {
     // A thread that is already gone has closed everything the hard way.
     if (this.#lost === null) await this.send((n) => ({ t: 'close', n }));
     await this.#exited.promise;
+    await this.#wal?.close();
   }
 
   #receive(message: FromThread): void {
     switch (message.t) {
       case 'ready':
         this.#open = true;
-        this.#opening.resolve();
+        this.#opening.resolve(this.#openWal(message.database));
         break;
       case 'failed':
         this.#opening.reject(fromWireError(message.error));
@@ -117,11 +116,36 @@ class StoreThread {
         for (const listener of this.#jobListeners) listener(message.dueAt);
         break;
       case 'result':
-        this.#take(message.n)?.resolve(message.value);
+        void this.#resolve(message);
         break;
       case 'error':
         this.#take(message.n)?.reject(fromWireError(message.error));
         break;
+    }
+  }
+
+  /** What the thread commits is made durable from here: see `wal_sync.ts`. */
+  async #openWal(database: string | undefined): Promise<void> {
+    if (database === undefined) return;
+    try {
+      this.#wal = await WalSync.open(database);
+    } catch (error) {
+      await this.close();
+      throw storeError(error);
+    }
+  }
+
+  async #resolve({ n, value, written }: Extract<FromThread, { t: 'result' }>): Promise<void> {
+    const answer = this.#take(n);
+    if (written === undefined) {
+      answer?.resolve(value);
+      return;
+    }
+    try {
+      await this.#wal?.durable(written);
+      answer?.resolve(value);
+    } catch (error) {
+      answer?.reject(error);
     }
   }
 

@@ -14,11 +14,10 @@ interface Call {
   agentId?: string;
   direction?: 'inbound' | 'outbound';
   talkedMs?: number;
-  provider?: string;
 }
 
 /** A call that talked on a known model would have a price; these have none but 0. */
-async function call(store: Store, { at, outcome, agentId, direction, talkedMs, provider }: Call) {
+async function call(store: Store, { at, outcome, agentId, direction, talkedMs }: Call) {
   const id = newId('call', at);
   const answered = draftEvent('call.answered', { ring_ms: 1, context: 'none' }, { time: at });
   const ended = draftEvent(
@@ -38,7 +37,6 @@ async function call(store: Store, { at, outcome, agentId, direction, talkedMs, p
       room: id,
       metadata: {},
       time: at,
-      ...(provider && { reportedBy: { provider, callId: id } }),
     },
     events: [
       ...(talkedMs === undefined ? [] : [answered]),
@@ -46,6 +44,34 @@ async function call(store: Store, { at, outcome, agentId, direction, talkedMs, p
       ...(outcome ? [draftEvent('call.completed', { outcome, ...rest }, { time: at })] : []),
     ],
   });
+}
+
+/** One that another platform ran, and that was resolved. */
+async function reportedCall(
+  store: Store,
+  { provider, at, talkedMs }: { provider: string; at: number; talkedMs: number },
+) {
+  const id = newId('call', at);
+  const open = {
+    id,
+    direction: 'inbound' as const,
+    from: null,
+    to: '',
+    agentId: '',
+    room: '',
+    metadata: {},
+    time: at,
+    reportedBy: { provider, callId: id },
+  };
+  const told = { stage: 'ended', direction: 'inbound', agentId: 'receptionist', final: true };
+  const times = { createdAt: at, answeredAt: at, durationMs: talkedMs };
+  const facts = [
+    { id: newId('fct', at), kind: 'report' as const, time: at, data: { ...told, ...times } },
+  ];
+  await write(store, { callId: id, open, facts });
+  const rest = { extraction: null, recording_url: null, recording_expires_at: null };
+  const completed = draftEvent('call.completed', { outcome: 'RESOLVED', ...rest }, { time: at });
+  await write(store, { callId: id, events: [completed] });
 }
 
 async function someCalls() {
@@ -57,8 +83,7 @@ async function someCalls() {
   const outbound = { direction: 'outbound', agentId: 'sales' } as const;
   await call(store, { ...outbound, at: DAY + 49 * HOUR_MS, outcome: 'BUSY' });
   await call(store, { at: DAY + 50 * HOUR_MS });
-  const reported = { provider: 'vapi', talkedMs: 5_000 };
-  await call(store, { ...reported, at: DAY + 80 * HOUR_MS, outcome: 'RESOLVED' });
+  await reportedCall(store, { provider: 'vapi', at: DAY + 80 * HOUR_MS, talkedMs: 5_000 });
   return async (query: string) => {
     const { status, body } = await api.request('GET', `/v1/analytics?${query}`);
     expect({ status, body }).toMatchObject({ status: 200 });

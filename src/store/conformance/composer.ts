@@ -35,14 +35,14 @@ export const conformanceComposer: EventComposer = {
     return { kind: 'subscribers', star: !type.startsWith('transcript.'), except: about };
   },
   redact: ({ id, sequence }) => JSON.stringify({ id, sequence, redacted: true }),
-  /** An event for each report, and the agent that the last one tells of. */
+  /** An event for each report (`data.ended`: the last one), and the agent that the last one tells of. */
   follow: ({ call, facts }) => ({
     call: { ...call, agentId: String(facts.at(-1)?.data.agent ?? call.agentId) },
-    events: facts.map(({ id, time }) => ({
+    events: facts.map(({ id, time, data: { refuse, ended } }) => ({
       id: `evt_${id}`,
-      type: 'call.answered',
+      type: ended === true ? 'call.ended' : 'call.answered',
       time,
-      data: { reports: facts.length },
+      data: { reports: facts.length, refuse },
     })),
     jobs: [],
   }),

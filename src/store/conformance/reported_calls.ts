@@ -39,7 +39,7 @@ export function reportedCallConformance(t: StoreUnderTest): void {
       expect(await t.store.getCall(another.callId)).toMatchObject({ provider: 'other-glue' });
     });
 
-    it('are followed in the append: the row, and events that are not there yet', async () => {
+    it('are followed soon, and before anybody reads them: the row, and events that are not there yet', async () => {
       const first = report({ agent: 'a1' });
       const callId = first.callId ?? '';
       await t.append(first);
@@ -51,15 +51,44 @@ export function reportedCallConformance(t: StoreUnderTest): void {
     });
 
     it('of which a report is refused are as they were', async () => {
-      const bad = { ...report(), events: [{ ...callEvent(), type: 'unknown' }] };
-      expect(await t.store.append([bad])).toMatchObject([{ status: 'refused' }]);
+      const withEvents = { ...report(), events: [{ ...callEvent(), type: 'call.started' }] };
+      const endless = report({}, 'x'.repeat(257));
+      expect(await t.store.append([withEvents, endless])).toMatchObject([
+        { status: 'refused', code: 'APPEND_INVALID' },
+        { status: 'refused', code: 'APPEND_INVALID' },
+      ]);
       const good = report();
       expect(await t.store.append([good])).toEqual([{ status: 'appended', callId: good.callId }]);
+    });
+
+    it('are followed although nobody reads them, and make their deliveries', async () => {
+      const due = new Promise((resolve) => t.store.onJobs(resolve));
+      await t.append(report({ agent: 'a1' }), report({ agent: 'a2' }, 'their-2'));
+      await due;
+      await expect.poll(async () => (await t.store.listCalls({ limit: 10 })).length).toBe(2);
+      expect((await t.claimAll()).length).toBeGreaterThan(0);
+    });
+
+    it('keep what was told of them where nothing can follow from it', async () => {
+      const bad = report({ refuse: true });
+      expect(await t.append(bad, report({}, 'their-2'))).toEqual(['appended', 'appended']);
+      const facts = await t.store.listFacts(bad.callId ?? '');
+      expect(facts.map(({ kind }) => kind)).toEqual(['report', 'note']);
+      expect(facts[1]?.data).toMatchObject({ message: 'what follows from a report was refused' });
+      expect(await t.store.listCallEvents(bad.callId ?? '')).toEqual([]);
+    });
+
+    it('may be redacted as soon as they have been told', async () => {
+      const ended = report({ ended: true });
+      await t.append(ended);
+      expect(await t.store.redactCall(ended.callId ?? '')).toBe(true);
+      expect(await t.store.listFacts(ended.callId ?? '')).toMatchObject([{ data: {} }]);
     });
 
     it('are nobody’s to hold, to count or to sweep', async () => {
       const one = report();
       await t.append(one);
+      expect(await t.store.getCall(one.callId ?? '')).not.toBeNull();
       t.now += 24 * 3_600_000;
       expect(await t.store.abandonedCalls(10)).toEqual([]);
       expect(await t.store.takeOver(one.callId ?? '', 1_000)).toBeNull();

@@ -17,6 +17,7 @@ import * as answeredCallers from './0012_answered_callers.ts';
 import * as fewerIndexPages from './0013_fewer_index_pages.ts';
 import * as waitingByTarget from './0014_waiting_by_target.ts';
 import * as fewerEventPages from './0015_fewer_event_pages.ts';
+import * as reports from './0016_reports.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -35,6 +36,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0013_fewer_index_pages': fewerIndexPages,
   '0014_waiting_by_target': waitingByTarget,
   '0015_fewer_event_pages': fewerEventPages,
+  '0016_reports': reports,
 };
 
 /**
