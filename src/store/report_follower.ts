@@ -47,9 +47,7 @@ export class ReportFollower {
 
   /** There may be some. */
   wake(): void {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = null;
-    });
+    if (this.#options.inbox.size > 0) this.#running ??= this.#run();
   }
 
   /** Behind the commit in hand; what is left is followed at the next start. */
@@ -71,6 +69,8 @@ export class ReportFollower {
       });
       if (restMs > 0) await sleep(restMs, undefined, { signal }).catch(() => {});
     }
+    // In the same turn as the last look, or one that is taken in between would wait for the next.
+    this.#running = null;
   }
 
   /** Resolves with how long to rest, milliseconds. */

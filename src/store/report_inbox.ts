@@ -19,8 +19,8 @@ import type { Append, AppendResult, CallOpening, FactDraft } from './store.ts';
  *                                                  events and jobs; in the same commit the row goes
  *
  * All that follows from a report took 1.6 ms and 18 pages in front of its answer: at 500 a second each
- * waited for many others. What is taken is durable, so the commit that follows it needs no fsync: a power
- * cut that undoes it leaves the row, and the ids of what follows are the same again.
+ * waited for many others. What is taken is durable, so the commit that follows it needs no fsync of its own:
+ * a power cut that undoes it leaves the row, and the ids of what follows are the same again.
  *
  * The ids of calls whose reports wait are kept in memory: they are few, and this process is the only one
  * that works on the database.

@@ -437,13 +437,13 @@ class SqliteStore implements SqliteStores {
   }
 
   async close(): Promise<void> {
-    const { db, follower, checkpoints, jobListeners, lock, lastAppend } = this.#shared;
+    const { db, follower, checkpoints, jobListeners, lock } = this.#shared;
     if (this.#shared.closing) return;
     this.#shared.closing = true;
-    await lastAppend;
+    await follower?.close();
+    await this.#shared.lastAppend;
     this.#shared.state.closed = true;
     jobListeners.clear();
-    await follower?.close();
     await this.#wal.close();
     // Before ours: the last connection to close copies what is left and removes the WAL.
     await checkpoints?.stop();
