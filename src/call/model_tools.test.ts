@@ -307,17 +307,22 @@ turns:
       .map(({ event }) => event.item as { id: string; type: string })
       .filter(({ type }) => type === 'function_call_output');
 
+  /** The model has the results of both tools, and the words beside them are still being said. */
+  const untilToldBesideWords = async (call: TestCall) => {
+    call.line.hold();
+    const first = playing(call);
+    call.caller.speak();
+    await first;
+    await call.model.waitFor(({ toolResults }) => toolResults.length === 2, soon());
+  };
+
   it('is answered while the words beside it are still being said, and only once', async () => {
     const run = vi.fn<Run>(recorded);
     const call = await callOf(TWO_TOOLS, [
       atOnce('record_intent', run),
       atOnce('update_crm_note', recorded),
     ]);
-    call.line.hold();
-    const first = playing(call);
-    call.caller.speak();
-    await first;
-    await call.model.waitFor(({ toolResults }) => toolResults.length === 2, soon());
+    await untilToldBesideWords(call);
     expect(call.model.said).toEqual(['One moment.']);
     expect(run.mock.calls[0]?.[0]).toEqual({ intent: 'sales' });
     call.line.release();
@@ -338,11 +343,7 @@ turns:
       atOnce('update_crm_note', recorded),
       atOnce('lookup_crm', recorded),
     ]);
-    call.line.hold();
-    const first = playing(call);
-    call.caller.speak();
-    await first;
-    await call.model.waitFor(({ toolResults }) => toolResults.length === 2, soon());
+    await untilToldBesideWords(call);
     call.caller.speak();
     await said(call, 'Found.');
     await call.session.waitForIdle();

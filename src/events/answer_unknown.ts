@@ -14,7 +14,7 @@ export const ANSWER_UNKNOWN = {
 } as const satisfies EventData['call.error'];
 
 export function saysAnswerUnknown({ type, body }: StoredEvent): boolean {
-  return type === 'call.error' && CallError.parse(JSON.parse(body)).data.code === CODE;
+  return type === 'call.error' && CallError.safeParse(JSON.parse(body)).data?.data.code === CODE;
 }
 
 const CallError = z.object({ data: z.object({ code: z.string() }) });

@@ -104,8 +104,9 @@ export class ReportInbox {
     const known = await reportedCallIds(trx, openings);
     const results: AppendResult[] = [];
     const taken: TakenReport[] = [];
-    for (const { open, facts, ...rest } of reports) {
-      const refusal = refusalOfReport({ open, facts, ...rest });
+    for (const report of reports) {
+      const { open, facts } = report;
+      const refusal = refusalOfReport(report);
       if (refusal !== null) {
         results.push(refusal);
         continue;

@@ -89,7 +89,7 @@ export const DATABASE_FILE = 'callwire.db';
 
 /**
  * The store of one process: locks DATA_DIR, opens and migrates the file, and works on the thread
- * that calls it. better-sqlite3 blocks for every fsync, so a process that does anything else runs
+ * that calls it. better-sqlite3 blocks for all that it does, so a process that does anything else runs
  * it in a thread of its own (`store_thread.ts`).
  *
  * @throws `DATA_DIR_LOCKED`, `STORE_CORRUPT`, `STORE_NEWER`, `STORE_NOT_WRITABLE`, `STORE_FULL`,
@@ -106,8 +106,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     await migrate(db);
     if (beside) reserveWal(file);
     wal = options.durability ?? (await WalSync.open(file));
-    const checkpoints = beside ? startCheckpoints({ file }) : undefined;
     const inbox = await ReportInbox.open(db);
+    const checkpoints = beside ? startCheckpoints({ file }) : undefined;
     const store = new SqliteStore({
       db,
       lock,

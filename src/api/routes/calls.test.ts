@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { draftEvent } from '../../events/catalogue.ts';
 import { newId } from '../../ids.ts';
 import { type TestApi, testApi } from '../testing/test_api.ts';
-import { CALLER, endedCall, liveCall, write } from '../testing/written_call.ts';
+import { CALLER, callFrom, endedCall, liveCall, write } from '../testing/written_call.ts';
 
 const REMEDY = 'End it first (POST /v1/calls/{id}/end).';
 
@@ -85,16 +85,7 @@ describe('a call', () => {
     const id = newId('call');
     await write(api.store, {
       callId: id,
-      open: {
-        id,
-        direction: 'inbound',
-        from: CALLER,
-        to: '+15550100000',
-        agentId: 'receptionist',
-        room: `room-${id}`,
-        metadata: {},
-        time: Date.now(),
-      },
+      open: callFrom(id, Date.now()),
       events: [
         draftEvent('call.started', {}),
         draftEvent('call.failed', { sip_status: 487, reason: 'caller_hung_up' }),

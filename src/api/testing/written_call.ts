@@ -1,25 +1,30 @@
 import { draftEvent } from '../../events/catalogue.ts';
 import { newId } from '../../ids.ts';
-import type { Append, Store } from '../../store/store.ts';
+import type { Append, CallOpening, Store } from '../../store/store.ts';
 
 /** Made up. */
 export const CALLER = '+15550100001';
+
+/** The opening of a call that comes in. */
+export function callFrom(id: string, time: number): CallOpening {
+  return {
+    id,
+    direction: 'inbound',
+    from: CALLER,
+    to: '+15550100000',
+    agentId: 'receptionist',
+    room: `room-${id}`,
+    metadata: { tenant: 'seven' },
+    time,
+  };
+}
 
 /** Writes a call with two utterances as its process would, and returns its id. */
 export async function liveCall(store: Store, time = Date.now() - 60_000): Promise<string> {
   const id = newId('call');
   await write(store, {
     callId: id,
-    open: {
-      id,
-      direction: 'inbound',
-      from: CALLER,
-      to: '+15550100000',
-      agentId: 'receptionist',
-      room: `room-${id}`,
-      metadata: { tenant: 'seven' },
-      time,
-    },
+    open: callFrom(id, time),
     events: [
       draftEvent('call.started', {}, { time }),
       draftEvent('call.answered', { ring_ms: 900, context: 'none' }, { time: time + 1_000 }),
