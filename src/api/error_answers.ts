@@ -16,7 +16,10 @@ export function installErrorAnswers(app: ApiApp): void {
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const answer = toApiError(error);
   if (answer.status >= 500) {
-    request.log.error({ err: error, route: request.routeOptions.url }, 'a request failed');
+    request.log.error(
+      { err: error, route: request.routeOptions.url, reqId: request.id },
+      'a request failed',
+    );
   }
   void reply
     .code(answer.status)

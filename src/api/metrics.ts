@@ -119,7 +119,13 @@ export function installRequestMetrics(app: ApiApp, metrics: Metrics): void {
     const seconds = reply.elapsedTime / 1_000;
     metrics.requestAnswered({ method: request.method, route, status: reply.statusCode, seconds });
     request.log.debug(
-      { method: request.method, route, status: reply.statusCode, key: request.caller?.keyId },
+      {
+        reqId: request.id,
+        method: request.method,
+        route,
+        status: reply.statusCode,
+        key: request.caller?.keyId,
+      },
       'request answered',
     );
     done();

@@ -13,7 +13,8 @@ const LATEST_MS = Date.UTC(2100, 0, 1);
 
 /** A field that may be missing or anything; `read` makes the best of it. */
 function loose<T>(read: (value: unknown) => T) {
-  return z.unknown().optional().transform(read);
+  // One step and no pipe: a body has a hundred fields, and all of a webhook took a third more memory.
+  return z.transform(read);
 }
 
 /** Text or a number, on at most 256 characters; an empty one counts as missing. */
@@ -93,7 +94,8 @@ export function listOf<T>(item: z.ZodType<T>) {
 /** A part of a body, all of whose fields may be missing. */
 export function part<S extends z.ZodRawShape>(shape: S) {
   const schema = z.object(shape);
-  return loose((value) => schema.parse(isObject(value) ? value : {}));
+  const nothing = Object.freeze(schema.parse({}));
+  return loose((value) => (isObject(value) ? schema.parse(value) : nothing));
 }
 
 export type JsonObject = Record<string, unknown>;

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { CallwireError } from '../errors.ts';
 import { newId } from '../ids.ts';
+import type { Append } from '../store/store.ts';
 import { GroupCommit } from './group_commit.ts';
 import { opening, utterance } from './testing/appends.ts';
 import { fakeStore } from './testing/fake_store.ts';
@@ -22,6 +24,52 @@ describe('GroupCommit', () => {
     letGo();
     await Promise.all([first, ...rest]);
     expect(fake.batches).toEqual([1, 4]);
+  });
+
+  it('has two batches in flight, but of one lane never two appends that could overtake', async () => {
+    const { fake, commits } = setUp();
+    const [a, b, c] = [newId('call'), newId('call'), newId('call')];
+    const letGo = fake.hang();
+    const sent = [commits.append(opening(a), a)];
+    await new Promise(setImmediate);
+    sent.push(commits.append(utterance(a, 'behind'), a), commits.append(opening(b), b));
+    await new Promise(setImmediate);
+    sent.push(commits.append(opening(c), c), commits.append(utterance(b, 'behind'), b));
+    await new Promise(setImmediate);
+    letGo();
+    await Promise.all(sent);
+    expect(fake.batches).toEqual([1, 1, 3]);
+    expect(fake.types(a)).toEqual(['call.started', 'transcript.final']);
+  });
+
+  it('finds what the store chokes on while batches beside it succeed', async () => {
+    const fake = fakeStore();
+    const [bad, good] = [newId('call'), newId('call')];
+    const others = Array.from({ length: 8 }, () => newId('call'));
+    const poison = utterance(bad, 'poison');
+    const isPoison = (append: Append) => append.events?.[0]?.id === poison.events[0].id;
+    fake.chokeOn(isPoison);
+    // Slower than the wait behind a failure, so that there is nearly always one that succeeds behind it.
+    const append = async (batch: readonly Append[]) => {
+      await sleep(5);
+      return await fake.store.append(batch);
+    };
+    const commits = new GroupCommit({ store: { append }, retryFirstMs: 1 });
+    await Promise.all([bad, good, ...others].map((id) => commits.append(opening(id), id)));
+    const stuck = commits.append(poison, bad);
+    const beside = commits.append(utterance(good, 'in the same batch'), good);
+    let isFound = false;
+    const busy = others.map(async (id, lane) => {
+      for (let i = 0; !isFound; i++) {
+        await commits.append(utterance(id, `${i}`), id);
+        await sleep(lane);
+      }
+    });
+    await beside;
+    isFound = true;
+    fake.chokeOn(null);
+    await Promise.all([stuck, ...busy]);
+    expect(fake.types(bad)).toEqual(['call.started', 'transcript.final']);
   });
 
   it('loses and reorders nothing while the store fails, and acknowledges nothing', async () => {

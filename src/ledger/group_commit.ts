@@ -1,9 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { logger } from '../config/log.ts';
 import type { Append, AppendResult, LedgerStore } from '../store/store.ts';
+import { within } from './within.ts';
 
 /** Bounds one transaction, so that a long outage is worked off in steps that others can pass. */
 const MAX_BATCH = 200;
+/** One whose fsync is waited for, and one that is written meanwhile. */
+const MAX_IN_FLIGHT = 2;
 /** So many lanes that fail, and none that gets through, are a store that is down. */
 const PROBES = 3;
 const RETRY_FIRST_MS = 50;
@@ -25,14 +27,15 @@ export interface GroupCommitOptions {
 }
 
 /**
- * The one door to `store.append`. One batch is in flight; what arrives meanwhile is the next one,
- * so 30 writers share an fsync. There is no wait to gather more: the commit itself (about 4 ms of
- * fsync on the disk we measured) gathers, and a fixed wait would only slow a quiet ledger.
+ * The one door to `store.append`. What arrives while batches are in flight is the next one, so 30 writers
+ * share an fsync. There is no wait to gather more: the commit itself gathers, and a fixed wait would only
+ * slow a quiet ledger. While one batch waits for its fsync another is written, of lanes that have
+ * nothing in flight: in a line of one batch, an append that came during an fsync waited for two.
  *
  * ```
- * idle ── append ──► committing ── committed, nothing waits ──► idle
+ * idle ── append ──► committing, two batches at most ── committed, nothing waits ──► idle
  *                       │  ▲  └── committed, more waits ──► committing (next batch)
- *             store fails  │ 50 ms, 100 ms … 2 s
+ *             store fails  │ none in flight; 50 ms, 100 ms … 2 s; one batch until the store takes one
  *                       ▼  │
  *                     backing off      (in any state) close ──► closed
  * ```
@@ -48,9 +51,16 @@ export class GroupCommit {
   readonly #store: Pick<LedgerStore, 'append'>;
   readonly #retryFirstMs: number;
   readonly #log = logger('ledger');
-  readonly #closing = new AbortController();
   #queue: Entry[] = [];
-  #running: Promise<void> | null = null;
+  #inFlight = 0;
+  /** Lanes of what is in flight. */
+  readonly #busy = new Set<unknown>();
+  /** Pending where another batch is begun behind this turn of the event loop, or after a failure. */
+  #next: NodeJS.Immediate | undefined;
+  #backoff: NodeJS.Timeout | undefined;
+  /** Resolves when nothing is left. */
+  #drained: PromiseWithResolvers<void> | null = null;
+  #closed = false;
   #failures = 0;
   #failure: unknown = null;
   #complainedAt = Number.NEGATIVE_INFINITY;
@@ -72,42 +82,90 @@ export class GroupCommit {
   append(append: Append, lane: unknown): Promise<AppendResult> {
     return new Promise((settle) => {
       this.#queue.push({ append, lane, settle });
-      this.#running ??= this.#run();
+      this.#drained ??= Promise.withResolvers();
+      this.#wake();
     });
   }
 
   /** Commits what waits, for at most `deadlineMs`; what the store does not take by then is left. */
   async close({ deadlineMs }: { deadlineMs: number }): Promise<void> {
-    const deadline = AbortSignal.timeout(deadlineMs);
-    const aborted = new Promise<void>((resolve) => {
-      deadline.addEventListener('abort', () => resolve(), { once: true });
-    });
-    while (this.#running && !deadline.aborted) await Promise.race([this.#running, aborted]);
-    this.#closing.abort();
+    while (this.#drained !== null) {
+      const start = performance.now();
+      await within(deadlineMs, this.#drained.promise);
+      deadlineMs -= performance.now() - start;
+      if (deadlineMs <= 0) break;
+    }
+    this.#closed = true;
+    clearImmediate(this.#next);
+    clearTimeout(this.#backoff);
     if (this.#queue.length > 0) {
       this.#log.warn({ appends: this.#queue.length }, 'ledger closed before the store took all');
     }
   }
 
-  async #run(): Promise<void> {
-    // Everything that was read in the same turn of the event loop belongs to the first batch.
-    await new Promise(setImmediate);
-    while (this.#queue.length > 0 && !this.#closing.signal.aborted) {
-      const batch = this.#queue.splice(0, MAX_BATCH);
-      const apart = this.#failures >= 2 && batch.length > 1;
-      const left = apart ? await this.#commitOneByOne(batch) : await this.#commit(batch);
-      if (left.length === 0) {
-        this.#failures = 0;
-        continue;
-      }
+  /** Everything that is read in one turn of the event loop belongs to one batch. */
+  #wake(): void {
+    this.#next ??= setImmediate(() => {
+      this.#next = undefined;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    const most = this.#failures > 0 ? 1 : MAX_IN_FLIGHT;
+    if (this.#closed || this.#backoff !== undefined || this.#inFlight >= most) return;
+    const batch = this.#take();
+    if (batch.length === 0) return;
+    this.#inFlight += 1;
+    for (const { lane } of batch) this.#busy.add(lane);
+    const apart = this.#failures >= 2 && batch.length > 1;
+    const sent = apart ? this.#commitOneByOne(batch) : this.#commit(batch);
+    const failures = this.#failures;
+    void sent.then((left) => this.#settled(batch, left, failures));
+  }
+
+  /** The first that wait, without those of lanes that have something in flight. */
+  #take(): Entry[] {
+    if (this.#busy.size === 0) return this.#queue.splice(0, MAX_BATCH);
+    const batch: Entry[] = [];
+    this.#queue = this.#queue.filter((entry) => {
+      if (batch.length === MAX_BATCH || this.#busy.has(entry.lane)) return true;
+      batch.push(entry);
+      return false;
+    });
+    return batch;
+  }
+
+  /** @param failures How many there had been when it was sent. */
+  #settled(batch: readonly Entry[], left: readonly Entry[], failures: number): void {
+    this.#inFlight -= 1;
+    for (const { lane } of batch) this.#busy.delete(lane);
+    if (left.length === 0) {
+      // Where one beside it has failed meanwhile, that this one was taken says nothing of the other.
+      if (failures === this.#failures) this.#failures = 0;
+    } else {
+      // Whatever else waits of these lanes came later: it could not be in flight beside them.
       this.#queue.unshift(...left);
-      this.#failures++;
-      const backoff = Math.min(this.#retryFirstMs * 2 ** (this.#failures - 1), RETRY_MAX_MS);
-      const wait = left.length < batch.length ? this.#retryFirstMs : backoff;
-      await sleep(wait, undefined, { signal: this.#closing.signal }).catch(() => {});
+      if (this.#backoff === undefined) this.#backOff({ progress: left.length < batch.length });
     }
-    // In the same turn as the last look at the queue, or an append in between would wait for ever.
-    this.#running = null;
+    if (this.#queue.length > 0) this.#wake();
+    else if (this.#inFlight === 0) {
+      this.#drained?.resolve();
+      this.#drained = null;
+    }
+  }
+
+  #backOff({ progress }: { progress: boolean }): void {
+    if (this.#closed) return;
+    this.#failures += 1;
+    const doubled = Math.min(this.#retryFirstMs * 2 ** (this.#failures - 1), RETRY_MAX_MS);
+    this.#backoff = setTimeout(
+      () => {
+        this.#backoff = undefined;
+        this.#send();
+      },
+      progress ? this.#retryFirstMs : doubled,
+    );
   }
 
   /** Returns what has to be tried again: nothing, or all of it. */

@@ -38,7 +38,7 @@ export function ingestRoutes(
       return reply.code(400).send({ error: 'Invalid webhook payload', message });
     }
     metrics.ingested({ platform: null, outcome: 'failed' });
-    request.log.error({ err: error, route: INGEST_PATH }, 'a webhook failed');
+    request.log.error({ err: error, route: INGEST_PATH, reqId: request.id }, 'a webhook failed');
     return reply.code(500).send(FAILED);
   });
 
