@@ -1,11 +1,11 @@
 import { CallwireError } from '../errors.ts';
 import { draftEvent } from '../events/catalogue.ts';
 import type { Consent, Decision } from '../gate/decision.ts';
-import type { DialGate } from '../gate/dial_gate.ts';
-import { type Refusal, refusalOf, refusalOfGuard } from '../gate/refusal.ts';
+import type { DialGate, FirstDecision } from '../gate/dial_gate.ts';
+import { type Refusal, refusalOf } from '../gate/refusal.ts';
 import { type CallId, derivedId, newId } from '../ids.ts';
 import { within } from '../ledger/within.ts';
-import { GUARD_CODES, type GuardCode } from '../store/outbound_store.ts';
+import { CALL_NOT_ALLOWED, IDEMPOTENCY_KEY_KNOWN } from '../store/outbound_store.ts';
 import type { Append, AppendResult, CallRecord, Store } from '../store/store.ts';
 
 /** What somebody wants: checked in its form, not yet by the gate. */
@@ -39,26 +39,19 @@ export type AcceptedCall =
 
 export interface CallAcceptanceOptions {
   store: Pick<Store, 'getCall' | 'findIdempotent'>;
-  gate: Pick<DialGate, 'atAcceptance'>;
+  gate: Pick<DialGate, 'atAcceptance' | 'refusing'>;
   /** Commits an append, never into a spool: an accepted call is in the ledger. */
   commit: (append: Append) => Promise<AppendResult>;
   clock?: () => number;
 }
 
-/** How long an idempotency key is remembered, and what a cap counts. */
-export const DAY_MS = 24 * 3_600_000;
-
 /** A store that does not commit by then: the client is told to try again. */
 const COMMIT_LIMIT_MS = 5_000;
 
-/** Somebody else's call came between the decision and the commit; more often than this is a fault. */
-const ATTEMPTS = 3;
-
 /**
- * Accepts outbound calls: the gate decides by what the store says, and the store judges the same
- * numbers again in the transaction that writes the call, so that two requests at once cannot both be
- * the last that was allowed. With the call its dial job is written; whoever gets the call back can
- * rely on it.
+ * Accepts outbound calls. The gate says what it can by itself; the store completes its decision in the
+ * transaction that writes the call, so that of two requests at once only one can be the last that was
+ * allowed. With the call its dial job is written; whoever gets the call back can rely on it.
  *
  * @throws `LEDGER_UNAVAILABLE`, retryable: nothing is known to be accepted.
  */
@@ -67,8 +60,6 @@ export function createCallAcceptance(options: CallAcceptanceOptions) {
   const clock = options.clock ?? Date.now;
 
   const repetitionOf = async (request: CallRequest, since: number) => {
-    const made = request.callId && (await store.getCall(request.callId));
-    if (made) return { status: 'repeated', call: made } as const;
     if (!request.idempotency) return null;
     const { key, bodyHash } = request.idempotency;
     const known = await store.findIdempotent({ apiKeyId: request.apiKeyId, key, since });
@@ -78,36 +69,43 @@ export function createCallAcceptance(options: CallAcceptanceOptions) {
   };
 
   return async function accept(request: CallRequest): Promise<AcceptedCall> {
-    let refusal: Refusal | null = null;
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const now = clock();
-      // Asked in the same breath: waking the store's thread costs more than what it looks up.
-      const [repeated, { decision, guard }] = await Promise.all([
-        repetitionOf(request, now - DAY_MS),
-        gate.atAcceptance({
-          to: request.to,
-          apiKeyId: request.apiKeyId,
-          consent: consentOf(request),
-          scheduledFor: request.scheduledFor,
-        }),
+    const made = request.callId && (await store.getCall(request.callId));
+    if (made) return { status: 'repeated', call: made };
+    const first = gate.atAcceptance({
+      to: request.to,
+      apiKeyId: request.apiKeyId,
+      consent: consentOf(request),
+      scheduledFor: request.scheduledFor,
+    });
+    if (!first.decision.allowed) {
+      // Whoever repeats gets the call of the first time, whatever is against a new one by now.
+      const [repeated, decision] = await Promise.all([
+        repetitionOf(request, first.since),
+        gate.refusing(first),
       ]);
-      if (repeated) return repeated;
-      refusal = refusalOf(decision);
-      if (refusal) return { status: 'refused', refusal };
-
-      const append = appendOf(request, decision, { now, guard });
-      const result = await withinLimit(commit(append));
-      if (result.status === 'appended' && result.call) {
-        return { status: 'accepted', call: result.call };
-      }
-      // The guard found what the gate did not see yet: the next look says it in the gate's words.
-      if (result.status === 'refused') refusal = refusalOfGuard(guardCode(result.code));
+      return repeated ?? refusedBy(decision);
     }
-    if (refusal) return { status: 'refused', refusal };
+    const result = await withinLimit(commit(appendOf(request, first, clock())));
+    if (result.status === 'appended' && result.call) {
+      return { status: 'accepted', call: result.call };
+    }
+    if (result.status === 'refused') {
+      if (result.code === CALL_NOT_ALLOWED) return refusedBy(result.decision as Decision);
+      const known = result.code === IDEMPOTENCY_KEY_KNOWN;
+      const repeated = known && (await repetitionOf(request, first.since));
+      if (repeated) return repeated;
+      throw new CallwireError('LEDGER_REFUSED', `The ledger refused a call: ${result.code}.`);
+    }
     throw new CallwireError('LEDGER_UNAVAILABLE', 'The call could not be written.', {
       retryable: true,
     });
   };
+}
+
+function refusedBy(decision: Decision): AcceptedCall {
+  const refusal = refusalOf(decision);
+  if (refusal === null) throw new Error('what is allowed is not refused');
+  return { status: 'refused', refusal };
 }
 
 export type AcceptCall = ReturnType<typeof createCallAcceptance>;
@@ -116,19 +114,12 @@ function consentOf({ consent }: CallRequest): Consent {
   return { known: consent.known, recorded: consent.recordId !== null };
 }
 
-/** @throws `LEDGER_REFUSED` for a refusal that no client could do anything about. */
-function guardCode(code: string): GuardCode {
-  const known = GUARD_CODES.find((one) => one === code);
-  if (known) return known;
-  throw new CallwireError('LEDGER_REFUSED', `The ledger refused a call: ${code}.`);
-}
-
 function appendOf(
   request: CallRequest,
-  decision: Decision,
-  { now, guard }: { now: number; guard: NonNullable<Append['accept']>['guard'] },
+  { apiKeyId, decision, limits, since }: FirstDecision,
+  now: number,
 ): Append {
-  const { scheduledFor, idempotency, apiKeyId, followsCallId } = request;
+  const { scheduledFor, idempotency, followsCallId } = request;
   const id = request.callId ?? newId('call', now);
   const scheduled = scheduledFor !== null && scheduledFor > now ? scheduledFor : null;
   return {
@@ -146,13 +137,13 @@ function appendOf(
       outbound: {
         variables: request.variables,
         scheduledFor: scheduled,
-        gate: { acceptance: decision },
+        gate: {},
         consentRecordId: request.consent.recordId,
         followsCallId,
         madeByRule: request.madeByRule ?? false,
       },
     },
-    accept: { apiKeyId, idempotency, guard },
+    accept: { apiKeyId, idempotency, decision, limits, since },
     events: [
       draftEvent(
         'call.initiated',

@@ -12,7 +12,7 @@ import { draftEvent } from '../events/catalogue.ts';
 import type { DialGate } from '../gate/dial_gate.ts';
 import { derivedId } from '../ids.ts';
 import type { RequestHandlers } from '../ledger/host_session.ts';
-import { GUARD_CODES } from '../store/outbound_store.ts';
+import { DIAL_GUARD_CODES } from '../store/outbound_store.ts';
 import type { Append, AppendResult, CallRecord, Store } from '../store/store.ts';
 
 export interface DialDeskOptions {
@@ -129,7 +129,7 @@ export class DialDesk {
       return 'begun';
     }
     if (result.status === 'fenced') return 'fenced';
-    if (GUARD_CODES.some((code) => code === result.code)) {
+    if (DIAL_GUARD_CODES.some((code) => code === result.code)) {
       await this.#recordRefusal(call);
       return 'blocked';
     }

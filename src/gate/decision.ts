@@ -1,5 +1,12 @@
 import { type CallingWindow, formatCallingWindow } from '../config/calling_window.ts';
 import type { Settings } from '../config/settings.ts';
+import {
+  type AcceptanceFacts,
+  type CountedReason,
+  capReason,
+  spendReason,
+  suppressionReason,
+} from '../store/counted_rules.ts';
 import { callableNumber, type UncallableReason } from './callable_number.ts';
 import { type HoursJudgement, judgeHours } from './calling_hours.ts';
 
@@ -31,13 +38,10 @@ export interface CallFacts {
   /** As it is to be dialled; E.164 but for a number that is refused. */
   to: string;
   consent: Consent;
-  suppressed: boolean;
-  callsToNumberInLast24h: number;
-  /** `null` where that has been judged for good. */
-  callsByKeyInLast24h: number | null;
+  /** Of the last 24 hours. `callsByKey`: `null` where that has been judged for good. */
+  counted: Omit<AcceptanceFacts, 'callsByKey'> & { callsByKey: number | null };
   /** `null` at acceptance: a revoked key gets no further than 401. */
   keyRevoked: boolean | null;
-  spentUsdInLast24h: number;
   /** Milliseconds. */
   now: number;
   /** When the phone is to ring, milliseconds: the time of the day is judged for then. */
@@ -56,11 +60,9 @@ export type Reason = { allowed: boolean } & (
   | { rule: 'kill_switch' }
   | { rule: 'api_key' }
   | { rule: 'number'; reason?: UncallableReason }
-  | { rule: 'suppression' }
   | { rule: 'reached_since' }
   | ({ rule: 'consent'; required: boolean } & Consent)
-  | { rule: 'spend_cap'; limitUsd: number | null; spentUsd: number }
-  | { rule: 'calls_by_key' | 'calls_to_number'; limit: number; calls: number }
+  | CountedReason
   | ({ rule: 'calling_hours'; window: string; judgedFor: string } & Partial<ShownHours>)
 );
 export type RuleName = Reason['rule'];
@@ -81,19 +83,20 @@ export interface Decision {
 
 /** Judges a call by every rule. */
 export function decide(facts: CallFacts, rules: GateRules): Decision {
+  const { counted } = facts;
   const reasons: Reason[] = [
     { rule: 'kill_switch', allowed: rules.dialling },
     ...(facts.keyRevoked === null
       ? []
       : [{ rule: 'api_key' as const, allowed: !facts.keyRevoked }]),
     numberReason(facts.to),
-    { rule: 'suppression', allowed: !facts.suppressed },
+    suppressionReason(counted.suppressed),
     consentReason(facts.consent, rules.consentRequired),
-    spendReason(facts.spentUsdInLast24h, rules.spendCapUsdPerDay),
-    ...(facts.callsByKeyInLast24h === null
+    spendReason(counted.spentMicrousd, rules.spendCapUsdPerDay),
+    ...(counted.callsByKey === null
       ? []
-      : [capReason('calls_by_key', facts.callsByKeyInLast24h, rules.dailyCalls)]),
-    capReason('calls_to_number', facts.callsToNumberInLast24h, rules.callsPerNumberPerDay),
+      : [capReason('calls_by_key', counted.callsByKey, rules.dailyCalls)]),
+    capReason('calls_to_number', counted.callsToNumber, rules.callsPerNumberPerDay),
     hoursReason(facts.to, rules.callingHours, facts.callAt),
   ];
   return { allowed: reasons.every(({ allowed }) => allowed), at: iso(facts.now), reasons };
@@ -109,19 +112,6 @@ function numberReason(to: string): Reason {
 function consentReason(consent: Consent, required: boolean): Reason {
   const given = consent.known ?? consent.recorded;
   return { rule: 'consent', allowed: given || !required, required, ...consent };
-}
-
-function spendReason(spentUsd: number, limitUsd: number | null): Reason {
-  return {
-    rule: 'spend_cap',
-    allowed: limitUsd === null || spentUsd < limitUsd,
-    limitUsd,
-    spentUsd,
-  };
-}
-
-function capReason(rule: 'calls_by_key' | 'calls_to_number', calls: number, limit: number): Reason {
-  return { rule, allowed: calls < limit, limit, calls };
 }
 
 function hoursReason(to: string, window: CallingWindow | null, callAt: number): Reason {

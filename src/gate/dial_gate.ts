@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DAY_MS } from '../durations.ts';
-import type { CallGuard, DialGuard } from '../store/outbound_store.ts';
+import { completeDecision } from '../store/counted_rules.ts';
+import type { CallAcceptance, DialGuard } from '../store/outbound_store.ts';
 import type { CallRecord, Store } from '../store/store.ts';
 import { callableNumber } from './callable_number.ts';
 import { type CallFacts, type Consent, type Decision, decide, type GateRules } from './decision.ts';
@@ -33,11 +34,22 @@ export interface DialGateOptions {
   clock?: () => number;
 }
 
+/** What the gate says to a request before anything is counted. */
+export interface FirstDecision extends Pick<CallAcceptance, 'apiKeyId' | 'limits' | 'since'> {
+  /** Where it allows the call, the number's E.164. */
+  to: string;
+  /** As if nothing were counted: where it refuses the call, it will. */
+  decision: Decision;
+}
+
+const NOTHING_COUNTED = { suppressed: false, callsToNumber: 0, callsByKey: 0, spentMicrousd: 0 };
+
 /**
  * The dial gate: judges a call when it is accepted, and again when it is to be dialled, by the rules
  * of `decision.ts` and what the store knows by then. What must hold whatever else happens at the
- * same time is judged once more inside the store's transactions: suppression, caps and spending, by
- * the guard of the append that opens the call and by that of the append that begins to dial it.
+ * same time is judged inside the store's transactions: at acceptance suppression, caps and spending, which
+ * complete the decision there; before dialling the same once more, by the guard of the append that
+ * begins to dial.
  */
 export class DialGate {
   readonly #store: GateStore;
@@ -50,31 +62,36 @@ export class DialGate {
     this.#clock = clock;
   }
 
-  /**
-   * `decision` is to be kept as the call's `gate.acceptance`; where it allows the call, `to` is the
-   * number's E.164.
-   */
-  async atAcceptance(
-    request: AcceptanceRequest,
-  ): Promise<{ to: string; decision: Decision; guard: CallGuard }> {
+  /** All that can be said without the store, which says the rest in the transaction that writes the call. */
+  atAcceptance(request: AcceptanceRequest): FirstDecision {
     const { apiKeyId, consent, scheduledFor } = request;
     const number = callableNumber(request.to);
     const to = number.ok ? number.e164 : request.to;
     const now = this.#clock();
-    const since = now - DAY_MS;
-    const known = await this.#store.acceptanceFacts({ to, apiKeyId, since });
-    const facts: CallFacts = {
-      to,
-      consent,
-      suppressed: known.suppressed,
-      callsToNumberInLast24h: known.callsToNumber,
-      callsByKeyInLast24h: known.callsByKey,
-      keyRevoked: null,
-      spentUsdInLast24h: known.spentMicrousd / MICRO,
-      now,
-      callAt: Math.max(now, scheduledFor ?? now),
+    const decision = decide(
+      {
+        to,
+        consent,
+        counted: NOTHING_COUNTED,
+        keyRevoked: null,
+        now,
+        callAt: Math.max(now, scheduledFor ?? now),
+      },
+      this.#rules,
+    );
+    const { callsPerNumberPerDay, dailyCalls, spendCapUsdPerDay } = this.#rules;
+    const limits = {
+      callsToNumber: callsPerNumberPerDay,
+      callsByKey: dailyCalls,
+      spentUsd: spendCapUsdPerDay,
     };
-    return { to, decision: decide(facts, this.#rules), guard: this.#guard(since) };
+    return { to, apiKeyId, decision, limits, since: now - DAY_MS };
+  }
+
+  /** Of a call that is refused, and so never written: what it is to be told, completed by what is counted now. */
+  async refusing({ to, apiKeyId, decision, limits, since }: FirstDecision): Promise<Decision> {
+    const facts = await this.#store.acceptanceFacts({ to, apiKeyId, since });
+    return completeDecision(decision, facts, limits);
   }
 
   /**
@@ -92,11 +109,13 @@ export class DialGate {
     const facts: CallFacts = {
       to: call.to,
       consent: consentOf(call),
-      suppressed: known.suppressed,
-      callsToNumberInLast24h: known.dialledToNumber,
-      callsByKeyInLast24h: null,
+      counted: {
+        suppressed: known.suppressed,
+        callsToNumber: known.dialledToNumber,
+        callsByKey: null,
+        spentMicrousd: known.spentMicrousd,
+      },
       keyRevoked: known.keyRevoked,
-      spentUsdInLast24h: known.spentMicrousd / MICRO,
       now,
       callAt: now,
     };
@@ -109,15 +128,6 @@ export class DialGate {
     return {
       since: this.#clock() - DAY_MS,
       dialledToNumber: this.#rules.callsPerNumberPerDay,
-      spentMicrousd: this.#spendCapMicrousd(),
-    };
-  }
-
-  #guard(since: number): CallGuard {
-    return {
-      since,
-      callsToNumber: this.#rules.callsPerNumberPerDay,
-      callsByKey: this.#rules.dailyCalls,
       spentMicrousd: this.#spendCapMicrousd(),
     };
   }

@@ -1,4 +1,3 @@
-import type { GuardCode } from '../store/outbound_store.ts';
 import type { UncallableReason } from './callable_number.ts';
 import type { Decision, Reason } from './decision.ts';
 
@@ -73,12 +72,12 @@ export function refusalOfNumber(reason: UncallableReason): Refusal {
   return { code: 'invalid_number', message: NUMBER_MESSAGES[reason], details: { reason } };
 }
 
-function refusalOfCap(rule: 'calls_by_key' | 'calls_to_number', limit?: number): Refusal {
+function refusalOfCap(rule: 'calls_by_key' | 'calls_to_number', limit: number): Refusal {
   const whose = rule === 'calls_by_key' ? 'This key' : 'This number';
   return {
     code: 'cap_reached',
     message: `${whose} has had its calls of the last 24 hours.`,
-    details: { rule, ...(limit !== undefined && { limit }) },
+    details: { rule, limit },
   };
 }
 
@@ -91,23 +90,4 @@ function refusalOfHours(nextAllowedAt: string | null): Refusal {
         : 'It is outside CALLING_HOURS where this phone is, or may be.',
     details: { nextAllowedAt },
   };
-}
-
-/**
- * The refusal of a call that lost a race: the gate let it pass, and the transaction that would have
- * written it found otherwise. `null` for what is not the gate's.
- */
-export function refusalOfGuard(code: GuardCode): Refusal | null {
-  switch (code) {
-    case 'CALL_SUPPRESSED':
-      return refusalBy({ rule: 'suppression', allowed: false });
-    case 'SPEND_CAP':
-      return refusalBy({ rule: 'spend_cap', allowed: false, limitUsd: null, spentUsd: 0 });
-    case 'CALLS_BY_KEY':
-      return refusalOfCap('calls_by_key');
-    case 'CALLS_TO_NUMBER':
-      return refusalOfCap('calls_to_number');
-    case 'IDEMPOTENCY_KEY_KNOWN':
-      return null;
-  }
 }

@@ -16,7 +16,7 @@ import { callHistory } from './event_log.ts';
 import { FanOut } from './fan_out.ts';
 import { inJsonList } from './json_list.ts';
 import { insertJob, type NewJob } from './new_jobs.ts';
-import { refusalOfAcceptance, refusalOfDialling, rememberIdempotency } from './outbound_calls.ts';
+import { judgeAcceptance, refusalOfDialling, rememberIdempotency } from './outbound_calls.ts';
 import type { CallAcceptance } from './outbound_store.ts';
 import { prepared } from './prepared.ts';
 import { insertRecording } from './recordings.ts';
@@ -177,9 +177,9 @@ class BatchWriter {
     opening: NonNullable<Append['open']>,
     accept: CallAcceptance | undefined,
   ): Promise<AppendResult | null> {
-    const refusal = accept && (await refusalOfAcceptance(this.#trx, opening, accept));
-    if (refusal) return refusal;
-    const call = openedCall(opening, {
+    const judged = accept ? await judgeAcceptance(this.#trx, opening, accept) : opening;
+    if ('status' in judged) return judged;
+    const call = openedCall(judged, {
       leaseUntil: this.#now + this.#options.openLeaseMs,
       apiKeyId: accept?.apiKeyId ?? null,
     });

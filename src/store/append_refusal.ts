@@ -2,7 +2,10 @@ import { ZodError } from 'zod';
 import { isConstraintError } from './sqlite_errors.ts';
 import type { AppendResult } from './store.ts';
 
-export function refused(code: string, message: string): AppendResult {
+export function refused(
+  code: string,
+  message: string,
+): Extract<AppendResult, { status: 'refused' }> {
   return { status: 'refused', code, message };
 }
 

@@ -128,7 +128,8 @@ export function checkedOpening(opening: CallOpening): z.infer<typeof Opening> {
 /** Of calls that this installation ran itself. */
 export const OWN_PROVIDER = 'callwire';
 
-const NOTHING_SAID: OutboundDetails = {
+/** Of an outbound call that nobody asked for by the API. */
+export const NOTHING_SAID: OutboundDetails = {
   variables: {},
   scheduledFor: null,
   gate: {},

@@ -1,14 +1,16 @@
 import { type Insertable, type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { isRevoked } from './api_keys.ts';
 import { refused } from './append_refusal.ts';
+import { NOTHING_SAID } from './call_derivation.ts';
 import { callFromRow } from './call_row.ts';
-import type {
-  AcceptanceFacts,
-  CallAcceptance,
-  DialGuard,
-  DiallingFacts,
-  DialTurn,
-  GuardCode,
+import { type AcceptanceFacts, completeDecision } from './counted_rules.ts';
+import {
+  CALL_NOT_ALLOWED,
+  type CallAcceptance,
+  type DialGuard,
+  type DiallingFacts,
+  type DialTurn,
+  IDEMPOTENCY_KEY_KNOWN,
 } from './outbound_store.ts';
 import { prepared } from './prepared.ts';
 import type { IdempotencyKeyTable, Tables } from './schema.ts';
@@ -18,50 +20,26 @@ import { isSuppressed } from './suppressions.ts';
 /** A call that waits to be dialled: held by nobody, and nobody's to sweep. */
 export const WAITING_STATES = ['scheduled', 'queued'] as const;
 
-/**
- * See `OutboundStore`. In one statement, for each that is asked costs more than what it looks up; what
- * is not `wanted` is not counted, and 0.
- */
+/** See `OutboundStore`. In one statement, for each that is asked costs more than what it looks up. */
 export async function acceptanceFacts(
   db: Kysely<Tables>,
-  { to, apiKeyId, since }: { to: string; apiKeyId: string; since: number },
-  wanted: Wanted = { callsToNumber: true, callsByKey: true, spentMicrousd: true },
+  query: { to: string; apiKeyId: string; since: number },
 ): Promise<AcceptanceFacts> {
-  const { rows } = await factsAtAcceptance(db, {
-    to,
-    apiKeyId,
-    since,
-    ofNumber: Number(wanted.callsToNumber),
-    ofKey: Number(wanted.callsByKey),
-    ofSpending: Number(wanted.spentMicrousd),
-  });
-  const [facts] = rows as [AcceptanceFacts];
+  const [facts] = (await factsAtAcceptance(db, query)).rows as [AcceptanceFacts];
   return { ...facts, suppressed: Boolean(facts.suppressed) };
 }
 
-interface AskedAtAcceptance {
-  to: string;
-  apiKeyId: string;
-  since: number;
-  /** What is wanted is 1, all else 0. */
-  ofNumber: number;
-  ofKey: number;
-  ofSpending: number;
-}
-
-const factsAtAcceptance = prepared<AskedAtAcceptance, AcceptanceFacts>((_, asked) => {
-  const { to, apiKeyId, since, ofNumber, ofKey, ofSpending } = asked;
-  const counted = (isWanted: number, query: RawBuilder<number>) =>
-    sql<number>`case when ${isWanted} then (${query}) else 0 end`;
-  return sql<AcceptanceFacts>`
+const factsAtAcceptance = prepared<
+  { to: string; apiKeyId: string; since: number },
+  AcceptanceFacts
+>(
+  (_, { to, apiKeyId, since }) => sql<AcceptanceFacts>`
     select exists (select 1 from suppressions where phone = ${to}) as "suppressed",
-      ${counted(ofNumber, callsToNumber(to, since))} as "callsToNumber",
-      ${counted(ofKey, callsByKey(apiKeyId, since))} as "callsByKey",
-      ${counted(ofSpending, spentMicrousd(since))} as "spentMicrousd"
-  `;
-});
-
-type Wanted = Record<'callsToNumber' | 'callsByKey' | 'spentMicrousd', boolean>;
+      (${callsToNumber(to, since)}) as "callsToNumber",
+      (${callsByKey(apiKeyId, since)}) as "callsByKey",
+      (${spentMicrousd(since)}) as "spentMicrousd"
+  `,
+);
 
 /** See `OutboundStore`. */
 export async function diallingFacts(
@@ -76,36 +54,26 @@ export async function diallingFacts(
   };
 }
 
-/** In the transaction that opens the call, before its row is written. `null`: it may be opened. */
-export async function refusalOfAcceptance(
+/**
+ * In the transaction that opens the call, before its row is written: the opening with the gate's decision, or
+ * why there will be no call.
+ */
+export async function judgeAcceptance(
   trx: Transaction<Tables>,
   opening: CallOpening,
-  { apiKeyId, idempotency, guard }: CallAcceptance,
-): Promise<AppendResult | null> {
-  const not = (code: GuardCode, message: string) => refused(code, message);
-  const { since } = guard;
+  { apiKeyId, idempotency, since, decision, limits }: CallAcceptance,
+): Promise<CallOpening | Extract<AppendResult, { status: 'refused' }>> {
   if (idempotency !== null) {
     const known = await findIdempotent(trx, { apiKeyId, key: idempotency.key, since });
-    if (known !== null) return not('IDEMPOTENCY_KEY_KNOWN', 'The key has made a call already.');
+    if (known) return refused(IDEMPOTENCY_KEY_KNOWN, 'The key has made a call already.');
   }
-  const query = { to: opening.to, apiKeyId, since };
-  const facts = await acceptanceFacts(trx, query, {
-    callsToNumber: guard.callsToNumber !== null,
-    callsByKey: guard.callsByKey !== null,
-    spentMicrousd: guard.spentMicrousd !== null,
-  });
-  const isReached = (limit: number | null, value: number) => limit !== null && value >= limit;
-  if (facts.suppressed) return not('CALL_SUPPRESSED', 'The number is on the suppression list.');
-  if (isReached(guard.callsToNumber, facts.callsToNumber)) {
-    return not('CALLS_TO_NUMBER', 'The number has had its calls.');
+  const facts = await acceptanceFacts(trx, { to: opening.to, apiKeyId, since });
+  const judged = completeDecision(decision, facts, limits);
+  if (!judged.allowed) {
+    return { ...refused(CALL_NOT_ALLOWED, 'The dial gate refuses the call.'), decision: judged };
   }
-  if (isReached(guard.callsByKey, facts.callsByKey)) {
-    return not('CALLS_BY_KEY', 'The key has made its calls.');
-  }
-  if (isReached(guard.spentMicrousd, facts.spentMicrousd)) {
-    return not('SPEND_CAP', 'The spend cap is reached.');
-  }
-  return null;
+  const outbound = { ...(opening.outbound ?? NOTHING_SAID), gate: { acceptance: judged } };
+  return { ...opening, outbound };
 }
 
 /** In the transaction that begins to dial the call. `null`: it may be dialled. */

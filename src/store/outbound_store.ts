@@ -1,4 +1,5 @@
 import type { CallRecord } from './call_record.ts';
+import type { AcceptanceFacts, CountedLimits, DecisionOnCall } from './counted_rules.ts';
 
 /*
  * An outbound call on its way to the phone
@@ -6,7 +7,7 @@ import type { CallRecord } from './call_record.ts';
  *
  *   append with `accept` ─▶ scheduled ──its time has come──▶ queued
  *        │                      └──────────┬───────────────────┘
- *        │ guard fails                     │ takeForDialling: a new lease, for the process that dials
+ *        │ not allowed                     │ takeForDialling: a new lease, for the process that dials
  *        ▼                                 ▼
  *     refused, no trace            call.started under that lease ─▶ dialing ─▶ ringing ─▶ active
  *                                          │ suppressed, or its `DialGuard` fails
@@ -24,16 +25,14 @@ export interface CallAcceptance {
   apiKeyId: string;
   /** One call for each key and idempotency key, for as long as it is remembered. */
   idempotency: { key: string; bodyHash: string } | null;
-  guard: CallGuard;
-}
-
-/** What must hold when the call is written. What is `null` is not judged. */
-export interface CallGuard {
-  /** Calls and spending since then count. */
+  /**
+   * The gate's, as if nothing were counted. It is completed by what is counted when the call is written
+   * (`counted_rules.ts`); where it allows the call then, it is kept as the call's `gate.acceptance`.
+   */
+  decision: DecisionOnCall;
+  limits: CountedLimits;
+  /** Calls and spending since then count, and the idempotency key for as long. */
   since: number;
-  callsToNumber: number | null;
-  callsByKey: number | null;
-  spentMicrousd: number | null;
 }
 
 /**
@@ -48,15 +47,6 @@ export interface DialGuard {
   spentMicrousd: number | null;
 }
 
-/** What the gate judges a call by that is asked for, as it is now. */
-export interface AcceptanceFacts {
-  suppressed: boolean;
-  /** Calls to the number that were accepted since then and did not end `blocked`. */
-  callsToNumber: number;
-  callsByKey: number;
-  spentMicrousd: number;
-}
-
 /** What the gate judges a call by that is to be dialled, as it is now. */
 export interface DiallingFacts {
   suppressed: boolean;
@@ -67,15 +57,12 @@ export interface DiallingFacts {
   spentMicrousd: number;
 }
 
-/** Codes of an append that the guard refused. */
-export const GUARD_CODES = [
-  'CALL_SUPPRESSED',
-  'CALLS_TO_NUMBER',
-  'CALLS_BY_KEY',
-  'SPEND_CAP',
-  'IDEMPOTENCY_KEY_KNOWN',
-] as const;
-export type GuardCode = (typeof GUARD_CODES)[number];
+/** Codes of an append that begins to dial, and that its guard refused. */
+export const DIAL_GUARD_CODES = ['CALL_SUPPRESSED', 'CALLS_TO_NUMBER', 'SPEND_CAP'] as const;
+
+/** Codes of an append with `accept`: its result has the decision; or the key has made a call. */
+export const CALL_NOT_ALLOWED = 'CALL_NOT_ALLOWED';
+export const IDEMPOTENCY_KEY_KNOWN = 'IDEMPOTENCY_KEY_KNOWN';
 
 export type DialTurn =
   /** The caller of this dials, or sees to it that it ends. */
@@ -86,6 +73,7 @@ export type DialTurn =
   | { status: 'unknown' };
 
 export interface OutboundStore {
+  /** What the gate would judge a call by that is asked for now. */
   acceptanceFacts(query: { to: string; apiKeyId: string; since: number }): Promise<AcceptanceFacts>;
   diallingFacts(query: {
     to: string;

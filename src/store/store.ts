@@ -2,6 +2,7 @@ import type { EventId } from '../ids.ts';
 import type { AnalyticsStore } from './analytics_store.ts';
 import type { CallOpening, CallRecord } from './call_record.ts';
 import type { ContactStore } from './contact_store.ts';
+import type { DecisionOnCall } from './counted_rules.ts';
 import type { DeliveryStore } from './delivery_store.ts';
 import type { ApiKeyStore, EndpointStore, RetentionStore } from './endpoint_store.ts';
 import type { AttemptRecord, JobKind } from './job_record.ts';
@@ -123,8 +124,11 @@ export type AppendResult =
   | { status: 'appended'; callId?: string; call?: CallRecord }
   /** Somebody took the call over: the writer stops. */
   | { status: 'fenced' }
-  /** The append can never succeed (unknown call, invalid data, over 64 KB); it is not retried. */
-  | { status: 'refused'; code: string; message: string };
+  /**
+   * The append can never succeed (unknown call, invalid data, over 64 KB); it is not retried. `decision`: of one
+   * with `accept` that the dial gate does not allow.
+   */
+  | { status: 'refused'; code: string; message: string; decision?: DecisionOnCall };
 
 /** An event as its writer gives it; `id` makes the append idempotent. */
 export interface EventDraft {

@@ -1,6 +1,7 @@
 import { newId } from '../../ids.ts';
+import type { CountedLimits } from '../counted_rules.ts';
 import type { EndpointRecord, TriggerRecord } from '../endpoint_store.ts';
-import type { CallAcceptance, CallGuard } from '../outbound_store.ts';
+import type { CallAcceptance } from '../outbound_store.ts';
 import type { RecordingRecord } from '../recording_store.ts';
 import type {
   Append,
@@ -120,13 +121,21 @@ export function trigger(record: Partial<TriggerRecord> & { endpointId: string })
   };
 }
 
+/** As the gate makes it, as far as the store has a part in it. */
+const DECISION = {
+  allowed: true,
+  reasons: ['number', 'suppression', 'spend_cap', 'calls_by_key', 'calls_to_number'].map(
+    (rule) => ({ rule, allowed: true }),
+  ),
+};
+
 /** An outbound call with its dial job, as the API writes it. */
 export function acceptedCall(
   opening: Partial<CallOpening> = {},
-  accept: Partial<Omit<CallAcceptance, 'guard'>> & { guard?: Partial<CallGuard> } = {},
+  accept: Partial<Omit<CallAcceptance, 'limits'>> & { limits?: Partial<CountedLimits> } = {},
 ): Append {
   const open = callOpening({ direction: 'outbound', to: '+15550100009', ...opening });
-  const guard = { since: 0, callsToNumber: null, callsByKey: null, spentMicrousd: null };
+  const limits = { callsToNumber: 1_000, callsByKey: 1_000, spentUsd: null };
   const dueAt = open.outbound?.scheduledFor;
   return {
     callId: open.id,
@@ -134,8 +143,10 @@ export function acceptedCall(
     accept: {
       apiKeyId: 'key_1',
       idempotency: null,
+      decision: DECISION,
+      since: 0,
       ...accept,
-      guard: { ...guard, ...accept.guard },
+      limits: { ...limits, ...accept.limits },
     },
     events: [event('call.initiated')],
     jobs: [

@@ -17,14 +17,18 @@ export function outboundConformance(t: StoreUnderTest): void {
       const outbound = {
         variables: { name: 'Ada' },
         scheduledFor: null,
-        gate: { acceptance: { allowed: true } },
+        gate: {},
         consentRecordId: 'consent-7',
         followsCallId: null,
         madeByRule: false,
       };
       const { id, result } = await accept({ outbound });
       const call = await t.store.getCall(id);
-      expect(call).toMatchObject({ state: 'queued', apiKeyId: 'key_1', outbound });
+      expect(call).toMatchObject({
+        state: 'queued',
+        apiKeyId: 'key_1',
+        outbound: { ...outbound, gate: { acceptance: { allowed: true } } },
+      });
       expect(result).toEqual({ status: 'appended', call });
       expect(await t.claimAll()).toMatchObject([
         { kind: 'webhook' },
@@ -76,30 +80,53 @@ export function outboundConformance(t: StoreUnderTest): void {
       t.now += 90_000_000;
       const { code, id } = await accept(
         {},
-        { idempotency: { ...idempotency, bodyHash: 'def' }, guard: { since: t.now - 86_400_000 } },
+        { idempotency: { ...idempotency, bodyHash: 'def' }, since: t.now - 86_400_000 },
       );
       expect(code).toBeNull();
       const query = { apiKeyId: 'key_1', key: 'lead-1', since: 0 };
       expect(await t.store.findIdempotent(query)).toEqual({ callId: id, bodyHash: 'def' });
     });
 
-    it('refuses what the guard does not allow, and leaves no trace of it', async () => {
+    it('completes the decision by what it counts, and keeps it where that allows the call', async () => {
+      await accept();
+      const { id } = await accept({}, { limits: { callsToNumber: 2, spentUsd: 1 } });
+      expect((await t.store.getCall(id))?.outbound?.gate).toEqual({
+        acceptance: {
+          allowed: true,
+          reasons: [
+            { rule: 'number', allowed: true },
+            { rule: 'suppression', allowed: true },
+            { rule: 'spend_cap', allowed: true, limitUsd: 1, spentUsd: 0 },
+            { rule: 'calls_by_key', allowed: true, limit: 1_000, calls: 1 },
+            { rule: 'calls_to_number', allowed: true, limit: 2, calls: 1 },
+          ],
+        },
+      });
+    });
+
+    it('refuses what is not allowed then, says why, and leaves no trace of it', async () => {
       await t.store.addSuppression(suppression({ phone: '+15550100777' }));
-      const refused = async (...given: Parameters<typeof acceptedCall>) => {
-        const { code, id } = await accept(...given);
+      const against = async (...given: Parameters<typeof acceptedCall>) => {
+        const { result, id } = await accept(...given);
         expect(await t.store.getCall(id)).toBeNull();
-        return code;
+        if (result.status !== 'refused') throw new Error(`it is ${result.status}`);
+        expect(result).toMatchObject({ code: 'CALL_NOT_ALLOWED', decision: { allowed: false } });
+        return result.decision?.reasons.filter(({ allowed }) => !allowed);
       };
-      expect(await refused({ to: '+15550100777' })).toBe('CALL_SUPPRESSED');
+      expect(await against({ to: '+15550100777' })).toEqual([
+        { rule: 'suppression', allowed: false },
+      ]);
       await accept();
       await accept();
-      expect(await refused({}, { guard: { callsToNumber: 2 } })).toBe('CALLS_TO_NUMBER');
-      expect(await refused({ to: '+15550100008' }, { guard: { callsByKey: 2 } })).toBe(
-        'CALLS_BY_KEY',
-      );
-      const later = { since: START + 1, callsToNumber: 1, callsByKey: 1 };
+      expect(await against({}, { limits: { callsToNumber: 2 } })).toEqual([
+        { rule: 'calls_to_number', allowed: false, limit: 2, calls: 2 },
+      ]);
+      expect(await against({ to: '+15550100008' }, { limits: { callsByKey: 2 } })).toEqual([
+        { rule: 'calls_by_key', allowed: false, limit: 2, calls: 2 },
+      ]);
+      const later = { since: START + 1, limits: { callsToNumber: 1, callsByKey: 1 } };
       t.now += 10;
-      expect((await accept({ time: t.now }, { guard: later })).code).toBeNull();
+      expect((await accept({ time: t.now }, later)).code).toBeNull();
     });
 
     it('counts neither what ended blocked nor what is older', async () => {
@@ -191,8 +218,8 @@ export function outboundConformance(t: StoreUnderTest): void {
       const query = { to: '+15550100009', apiKeyId: 'key_1', since: START };
       expect(await t.store.acceptanceFacts(query)).toMatchObject({ spentMicrousd: 12_300 });
       expect(await t.store.diallingFacts(query)).toMatchObject({ spentMicrousd: 12_300 });
-      const guard = { since: START, spentMicrousd: 12_300 };
-      expect((await accept({}, { guard })).code).toBe('SPEND_CAP');
+      const capped = { since: START, limits: { spentUsd: 0.0123 } };
+      expect((await accept({}, capped)).code).toBe('CALL_NOT_ALLOWED');
     });
   });
 
