@@ -170,7 +170,14 @@ describe('the store in its thread', () => {
     unsubscribe();
   });
 
+  /** Its thread leaves every fsync to us, who can hold it up. */
+  const withoutQuickFsyncs = async () => {
+    await store.close();
+    store = await openStore({ dataDir, defaultEndpoint: null, quickFsyncMs: 0 });
+  };
+
   it('acknowledges when the commit is on the disk; reads wait for no disk', async () => {
+    await withoutQuickFsyncs();
     const disk = Promise.withResolvers<void>();
     const datasync = await spyOnSyncs(() => disk.promise);
     let acknowledged = false;
@@ -186,6 +193,7 @@ describe('the store in its thread', () => {
   });
 
   it('promises nothing more once the disk has failed to keep something', async () => {
+    await withoutQuickFsyncs();
     const failing = Object.assign(new Error('i/o error'), { code: 'EIO' });
     await spyOnSyncs(() => Promise.reject(failing));
     const broken = { code: 'STORE_IO', retryable: false, remedy: expect.any(String) };

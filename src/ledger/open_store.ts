@@ -26,6 +26,8 @@ export function openStore(options: {
   ownContacts?: boolean;
   /** What calls cost by. (Default: the list prices) */
   prices?: PriceTable;
+  /** Up to which mean the store's thread fsyncs itself, milliseconds; 0 = never. (Default: 0.5) */
+  quickFsyncMs?: number;
   /** The store has died; only another process can open it again. */
   onLost?: (error: CallwireError) => void;
 }): Promise<SqliteStores> {

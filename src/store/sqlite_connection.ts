@@ -15,8 +15,8 @@ import type { Tables } from './schema.ts';
  * Opens the file the way every promise of the store needs it. Kysely serialises the transactions
  * of this one connection with a mutex, so operations may be called concurrently.
  *
- * - WAL with `synchronous=NORMAL`: a commit only writes. It is fsynced before anybody is promised it, but
- *   beside this thread (`wal_sync.ts`).
+ * - WAL with `synchronous=NORMAL`: a commit only writes. It is fsynced before anybody is promised it, and
+ *   where that takes its time, beside this thread (`quick_sync.ts`, `wal_sync.ts`).
  * - `secure_delete`: what is deleted of persons is overwritten in the file, not merely unlinked.
  * - `busy_timeout`: only a person with the `sqlite3` shell can be in the way (DATA_DIR is locked).
  */

@@ -2,17 +2,20 @@ import { join } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import { toWireError } from './error_wire.ts';
 import type { EventComposer } from './event_composer.ts';
+import { QuickSync } from './quick_sync.ts';
 import { callStore, promises } from './remote_store.ts';
 import { DATABASE_FILE, openSqliteStore, type SqliteStoreOptions } from './sqlite_store.ts';
 import type { FromThread, ToThread } from './thread_protocol.ts';
 import { turnPort } from './turn_port.ts';
-import { CountedWrites } from './wal_sync.ts';
 
 /** What the main thread decides; the composer is code, so the thread's entry brings it. */
 export type StoreThreadData = Pick<
   SqliteStoreOptions,
   'dataDir' | 'defaultEndpoint' | 'command' | 'endpointDisableAfterMs' | 'ownContacts'
->;
+> & {
+  /** See `QuickSync`. */
+  quickFsyncMs?: number;
+};
 
 /**
  * The inside of the store's thread: opens the store and answers calls over `port` until it is told
@@ -20,7 +23,7 @@ export type StoreThreadData = Pick<
  */
 export async function serveSqliteStore(
   port: MessagePort,
-  data: StoreThreadData,
+  { quickFsyncMs, ...data }: StoreThreadData,
   composer: EventComposer,
 ): Promise<void> {
   const send = turnPort<FromThread>(
@@ -29,7 +32,11 @@ export async function serveSqliteStore(
       if (message.t === 'result') send({ t: 'error', n: message.n, error: toWireError(error) });
     },
   );
-  const writes = new CountedWrites();
+  const file = join(data.dataDir, DATABASE_FILE);
+  const writes = new QuickSync({
+    file,
+    ...(quickFsyncMs !== undefined && { quickMs: quickFsyncMs }),
+  });
   const options = { ...data, composer, checkpointsBeside: true, durability: writes };
   const store = await openSqliteStore(options).catch((error: unknown) => {
     send({ t: 'failed', error: toWireError(error) });
@@ -41,7 +48,8 @@ export async function serveSqliteStore(
   const answer = async (n: number, work: () => Promise<unknown>, promised = false) => {
     try {
       const value = await work();
-      send({ t: 'result', n, value, ...(promised && { written: writes.count }) });
+      const written = promised ? writes.unsynced : undefined;
+      send({ t: 'result', n, value, ...(written !== undefined && { written }) });
     } catch (error) {
       send({ t: 'error', n, error: toWireError(error) });
     }
@@ -59,5 +67,5 @@ export async function serveSqliteStore(
   port.on('message', (messages: ToThread[]) => {
     for (const message of messages) take(message);
   });
-  send({ t: 'ready', database: join(data.dataDir, DATABASE_FILE) });
+  send({ t: 'ready', database: file });
 }
