@@ -100,7 +100,7 @@ export function shownCall(
   const told = call.providerCallId === null ? null : reportedCall(facts);
   const spoken = events.filter(({ type }) => type === 'transcript.final').filter(isUtterance);
   const completed = dataOf(events.findLast(({ type }) => type === 'call.completed'));
-  const { data: { outcome = null, extraction = null } = {} } = Completed.safeParse(completed);
+  const { outcome = null, extraction = null } = readAs(Completed, completed) ?? {};
   const ended = dataOf(events.findLast(({ type }) => type === 'call.ended'));
   const failed = dataOf(events.findLast(({ type }) => type === 'call.failed'));
   return {
@@ -113,8 +113,8 @@ export function shownCall(
     provider: call.provider,
     providerCallId: call.providerCallId,
     outcome,
-    endReason: EndReason.safeParse(call.endReason).data ?? null,
-    sipStatus: Failed.safeParse(failed).data?.sip_status ?? null,
+    endReason: readAs(EndReason, call.endReason) ?? null,
+    sipStatus: readAs(Failed, failed)?.sip_status ?? null,
     answeredBy: answeredBy(call),
     durationSeconds: durationSeconds(call),
     transcript: told?.transcript ?? transcriptText(spoken),
@@ -153,10 +153,18 @@ function toldItems({
 
 /** As `call.ended` has it, in the API's words. */
 function costBreakdown(ended: unknown): z.infer<typeof ShownCall>['costBreakdown'] {
-  const cost = Ended.safeParse(ended).data?.cost;
+  const cost = readAs(Ended, ended)?.cost;
   if (!cost) return null;
   const { total, ...parts } = cost;
   return { ...parts, totalCost: total };
+}
+
+/**
+ * `undefined` where it is of another shape. What a new call does not have yet is not parsed: all of its
+ * failures at that were most of what an accepted call left to the garbage collector's long pauses.
+ */
+function readAs<T>(schema: z.ZodType<T>, value: unknown): T | undefined {
+  return value === undefined || value === null ? undefined : schema.safeParse(value).data;
 }
 
 const Ended = z.object({ cost: CostField });
