@@ -38,7 +38,10 @@ describe('GroupCommit', () => {
     await new Promise(setImmediate);
     letGo();
     await Promise.all(sent);
-    expect(fake.batches).toEqual([1, 1, 3]);
+    // Those behind them are of lanes that were busy, or the third batch.
+    expect(fake.batches.slice(0, 2)).toEqual([1, 1]);
+    expect(fake.committed).toHaveLength(5);
+    expect(fake.types(b)).toEqual(['call.started', 'transcript.final']);
     expect(fake.types(a)).toEqual(['call.started', 'transcript.final']);
   });
 

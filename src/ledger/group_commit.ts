@@ -55,8 +55,8 @@ export class GroupCommit {
   #inFlight = 0;
   /** Lanes of what is in flight. */
   readonly #busy = new Set<unknown>();
-  /** Pending where another batch is begun behind this turn of the event loop, or after a failure. */
-  #next: NodeJS.Immediate | undefined;
+  /** Another batch is begun at the end of this turn. */
+  #woken = false;
   #backoff: NodeJS.Timeout | undefined;
   /** Resolves when nothing is left. */
   #drained: PromiseWithResolvers<void> | null = null;
@@ -96,17 +96,18 @@ export class GroupCommit {
       if (deadlineMs <= 0) break;
     }
     this.#closed = true;
-    clearImmediate(this.#next);
     clearTimeout(this.#backoff);
     if (this.#queue.length > 0) {
       this.#log.warn({ appends: this.#queue.length }, 'ledger closed before the store took all');
     }
   }
 
-  /** Everything that is read in one turn of the event loop belongs to one batch. */
+  /** Everything that one piece of a socket brings belongs to one batch. */
   #wake(): void {
-    this.#next ??= setImmediate(() => {
-      this.#next = undefined;
+    if (this.#woken) return;
+    this.#woken = true;
+    process.nextTick(() => {
+      this.#woken = false;
       this.#send();
     });
   }

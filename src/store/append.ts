@@ -96,7 +96,9 @@ class BatchWriter {
       const { rows } = await knownCalls(this.#trx, { ids: JSON.stringify(callIds) });
       for (const row of rows) this.#know(row);
     }
-    const eventIds = batch.flatMap((entry) => entry.events?.map((event) => event.id) ?? []);
+    // A call that is not known has no events yet.
+    const known = batch.filter(({ callId }) => callId === null || this.#calls.has(callId));
+    const eventIds = known.flatMap((entry) => entry.events?.map((event) => event.id) ?? []);
     for (const id of await storedEventIds(this.#trx, eventIds)) this.#eventIds.add(id);
   }
 

@@ -23,23 +23,43 @@ export const WAITING_STATES = ['scheduled', 'queued'] as const;
 /** See `OutboundStore`. In one statement, for each that is asked costs more than what it looks up. */
 export async function acceptanceFacts(
   db: Kysely<Tables>,
-  query: { to: string; apiKeyId: string; since: number },
+  query: AskedAtAcceptance,
 ): Promise<AcceptanceFacts> {
   const [facts] = (await factsAtAcceptance(db, query)).rows as [AcceptanceFacts];
   return { ...facts, suppressed: Boolean(facts.suppressed) };
 }
 
-const factsAtAcceptance = prepared<
-  { to: string; apiKeyId: string; since: number },
-  AcceptanceFacts
+interface AskedAtAcceptance {
+  to: string;
+  apiKeyId: string;
+  since: number;
+}
+
+const factsAtAcceptance = prepared<AskedAtAcceptance, AcceptanceFacts>(
+  (_, asked) => sql`select ${countedAtAcceptance(asked)}`,
+);
+
+/** And whether the idempotency key has made a call. */
+const judgedAtAcceptance = prepared<
+  AskedAtAcceptance & { key: string },
+  AcceptanceFacts & { keyKnown: number }
 >(
-  (_, { to, apiKeyId, since }) => sql<AcceptanceFacts>`
-    select exists (select 1 from suppressions where phone = ${to}) as "suppressed",
-      (${callsToNumber(to, since)}) as "callsToNumber",
-      (${callsByKey(apiKeyId, since)}) as "callsByKey",
-      (${spentMicrousd(since)}) as "spentMicrousd"
+  (_, { key, ...asked }) => sql`
+    select ${countedAtAcceptance(asked)}, exists (
+      select 1 from idempotency_keys
+        where key_id = ${asked.apiKeyId} and key = ${key} and created_at >= ${asked.since}
+    ) as "keyKnown"
   `,
 );
+
+function countedAtAcceptance({ to, apiKeyId, since }: AskedAtAcceptance) {
+  return sql`
+    exists (select 1 from suppressions where phone = ${to}) as "suppressed",
+    (${callsToNumber(to, since)}) as "callsToNumber",
+    (${callsByKey(apiKeyId, since)}) as "callsByKey",
+    (${spentMicrousd(since)}) as "spentMicrousd"
+  `;
+}
 
 /** See `OutboundStore`. */
 export async function diallingFacts(
@@ -63,11 +83,12 @@ export async function judgeAcceptance(
   opening: CallOpening,
   { apiKeyId, idempotency, since, decision, limits }: CallAcceptance,
 ): Promise<CallOpening | Extract<AppendResult, { status: 'refused' }>> {
-  if (idempotency !== null) {
-    const known = await findIdempotent(trx, { apiKeyId, key: idempotency.key, since });
-    if (known) return refused(IDEMPOTENCY_KEY_KNOWN, 'The key has made a call already.');
-  }
-  const facts = await acceptanceFacts(trx, { to: opening.to, apiKeyId, since });
+  // No key is empty.
+  const key = idempotency?.key ?? '';
+  const { rows } = await judgedAtAcceptance(trx, { to: opening.to, apiKeyId, since, key });
+  const [{ keyKnown, suppressed, ...counted }] = rows as [(typeof rows)[number]];
+  if (keyKnown) return refused(IDEMPOTENCY_KEY_KNOWN, 'The key has made a call already.');
+  const facts = { ...counted, suppressed: Boolean(suppressed) };
   const judged = completeDecision(decision, facts, limits);
   if (!judged.allowed) {
     return { ...refused(CALL_NOT_ALLOWED, 'The dial gate refuses the call.'), decision: judged };
