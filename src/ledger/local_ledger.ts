@@ -47,7 +47,7 @@ export class LocalLedger implements Ledger {
     return durable;
   }
 
-  /** Nothing to hold: what is appended in one turn of the event loop shares a commit anyway. */
+  /** Nothing to hold: what is appended in one go shares a commit anyway. */
   hold(): () => void {
     return () => undefined;
   }

@@ -50,9 +50,9 @@ export class QuickSync implements Durability {
     };
   }
 
-  /** The commits so far, where not all of them are on the disk: somebody else has to see to it. */
-  get unsynced(): number | undefined {
-    return this.#synced < this.#count ? this.#count : undefined;
+  /** The commits so far, where not all of them are on the disk: somebody else has to see to it. Else 0. */
+  get unsynced(): number {
+    return this.#synced < this.#count ? this.#count : 0;
   }
 
   wrote(): void {

@@ -48,8 +48,7 @@ export async function serveSqliteStore(
   const answer = async (n: number, work: () => Promise<unknown>, promised = false) => {
     try {
       const value = await work();
-      const written = promised ? writes.unsynced : undefined;
-      send({ t: 'result', n, value, ...(written !== undefined && { written }) });
+      send({ t: 'result', n, value, ...(promised && { written: writes.unsynced }) });
     } catch (error) {
       send({ t: 'error', n, error: toWireError(error) });
     }

@@ -20,7 +20,7 @@ export type FromThread =
   /** `database`: the file whose commits are made durable on the other side. */
   | { t: 'ready'; database?: string }
   | { t: 'failed'; error: WireError }
-  /** `written`: the commits so far, which have to be fsynced before anybody is told. (Default: they are) */
+  /** `written`, of a promise: the commits so far, which have to be fsynced first; 0 = they are. */
   | { t: 'result'; n: number; value: unknown; written?: number }
   | { t: 'error'; n: number; error: WireError }
   | { t: 'jobs'; dueAt: number };

@@ -58,6 +58,8 @@ describe('WalSync', () => {
     await expect(behind).rejects.toMatchObject(broken);
     sync.wrote();
     await expect(sync.durable()).rejects.toMatchObject(broken);
+    // Nor what the store's thread has fsynced itself.
+    await expect(sync.durable(0)).rejects.toMatchObject(broken);
     expect(() => sync.check()).toThrow('EIO');
     expect(syncs).toHaveLength(1);
   });

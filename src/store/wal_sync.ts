@@ -72,6 +72,7 @@ export class WalSync implements Durability {
 
   /** @param upTo The first of the commits, by somebody else's count. (Default: all that were written) */
   async durable(upTo = this.#written): Promise<void> {
+    this.check();
     this.#written = Math.max(upTo, this.#written);
     while (this.#synced < upTo) {
       this.check();
