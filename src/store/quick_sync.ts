@@ -2,16 +2,20 @@ import { closeSync, fdatasyncSync, openSync } from 'node:fs';
 import type { CallwireError } from '../errors.ts';
 import { brokenDisk, type Durability } from './wal_sync.ts';
 
-/** As long as the way to the main thread's fsync and back, on two cores that are not idle. */
-const QUICK_MS = 0.5;
-/** Of so many fsyncs, about, is the mean. */
-const MEAN_OF = 8;
+/** Twice what the way to the main thread's fsync and back takes, on two cores that are not idle. */
+const QUICK_MS = 1;
+/**
+ * Of so many fsyncs, about, is the mean, and none counts for more than four quick ones. One in a hundred takes
+ * some milliseconds on any disk; by the plain mean of eight, each of these handed all over for 5 s.
+ */
+const MEAN_OF = 64;
+const COUNTS_AS_MOST = 4;
 const TRY_AGAIN_MS = 5_000;
 
 export interface QuickSyncOptions {
   /** The database file. */
   file: string;
-  /** Up to which mean the thread does it itself, milliseconds; 0 = never. (Default: 0.5) */
+  /** Up to which mean the thread does it itself, milliseconds; 0 = never. (Default: 1) */
   quickMs?: number;
   /** (Default: the WAL's `fdatasync`) */
   sync?: () => void;
@@ -23,9 +27,9 @@ export interface QuickSyncOptions {
  * the main thread is told up to which commit an answer needs (`WalSync`).
  *
  * ```
- * quick, as it begins ── the mean of its fsyncs is above 0.5 ms ──► slow ── 5 s ──► tries one
- *    ▲                                                                               │
- *    └──────────────────────────── that took 0.5 ms at most ─────────────────────────┘ else slow
+ * quick, as it begins ── the mean of its fsyncs is above 1 ms ──► slow ── 5 s ──► tries one
+ *    ▲                                                                             │
+ *    └──────────────────────────── that took 1 ms at most ─────────────────────────┘ else slow
  *                                  an fsync failed (in any state) ──► broken, for good
  * ```
  *
@@ -79,7 +83,7 @@ export class QuickSync implements Durability {
     this.#synced = this.#count;
     const took = clock() - start;
     const mean = this.#meanMs ?? took;
-    this.#meanMs = mean + (took - mean) / MEAN_OF;
+    this.#meanMs = mean + (Math.min(took, quickMs * COUNTS_AS_MOST) - mean) / MEAN_OF;
     if (this.#meanMs <= quickMs) return;
     this.#meanMs = null;
     this.#slowUntil = clock() + TRY_AGAIN_MS;
