@@ -33,7 +33,8 @@ export function toE164In(country: CountryCode | undefined, text: string): string
   return possible(parsePhoneNumber(text.trim(), { defaultCountry: country, extract: false }));
 }
 
-function possible(number: PhoneNumber | undefined): string | null {
+/** The E.164 form of what was read, with whichever of libphonenumber's metadata; `null` as in `toE164`. */
+export function possible(number: PhoneNumber | undefined): string | null {
   if (!number?.isPossible() || number.number === KEYPAD_UNAVAILABLE) return null;
   return number.number;
 }

@@ -45,8 +45,8 @@ export interface CallAcceptanceOptions {
   clock?: () => number;
 }
 
-/** A store that does not commit by then: the client is told to try again. */
-const COMMIT_LIMIT_MS = 5_000;
+/** A store that has not done it by then: the client is told to try again. */
+const LIMIT_MS = 5_000;
 
 /**
  * Accepts outbound calls. The gate says what it can by itself; the store completes its decision in the
@@ -68,7 +68,7 @@ export function createCallAcceptance(options: CallAcceptanceOptions) {
     return call ? ({ status: 'repeated', call } as const) : ({ status: 'conflict' } as const);
   };
 
-  return async function accept(request: CallRequest): Promise<AcceptedCall> {
+  const acceptNow = async (request: CallRequest): Promise<AcceptedCall> => {
     const made = request.callId && (await store.getCall(request.callId));
     if (made) return { status: 'repeated', call: made };
     const first = gate.atAcceptance({
@@ -85,7 +85,7 @@ export function createCallAcceptance(options: CallAcceptanceOptions) {
       ]);
       return repeated ?? refusedBy(decision);
     }
-    const result = await withinLimit(commit(appendOf(request, first, clock())));
+    const result = await commit(appendOf(request, first, clock()));
     if (result.status === 'appended' && result.call) {
       return { status: 'accepted', call: result.call };
     }
@@ -100,6 +100,8 @@ export function createCallAcceptance(options: CallAcceptanceOptions) {
       retryable: true,
     });
   };
+
+  return (request: CallRequest): Promise<AcceptedCall> => withinLimit(acceptNow(request));
 }
 
 function refusedBy(decision: Decision): AcceptedCall {
@@ -166,8 +168,8 @@ function appendOf(
   };
 }
 
-async function withinLimit(work: Promise<AppendResult>): Promise<AppendResult> {
-  const result = await within(COMMIT_LIMIT_MS, work);
+async function withinLimit(work: Promise<AcceptedCall>): Promise<AcceptedCall> {
+  const result = await within(LIMIT_MS, work);
   if (result) return result;
   throw new CallwireError('LEDGER_UNAVAILABLE', 'The store does not take the call.', {
     retryable: true,

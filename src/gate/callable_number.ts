@@ -1,5 +1,5 @@
 import { type PhoneNumber, parsePhoneNumberFromString as parse } from 'libphonenumber-js/max';
-import { toE164 } from '../config/phone_number.ts';
+import { possible, toE164 } from '../config/phone_number.ts';
 import table from './tables/special_numbers.json' with { type: 'json' };
 
 /** Why a number is never dialled. */
@@ -63,7 +63,7 @@ function judge(written: string): CallableNumber {
   const number = parse(hasPlus ? written : `+${written}`, { extract: false });
   const reason = number && specialReason(number);
   if (reason) return refused(reason);
-  const e164 = number?.ext ? null : toE164(written);
+  const e164 = number?.ext ? null : possible(number);
   return e164 === null ? refused('malformed') : { ok: true, e164 };
 }
 

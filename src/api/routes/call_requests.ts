@@ -4,6 +4,7 @@ import type { AcceptedCall, CallRequest } from '../../dialling/call_acceptance.t
 import { isCallwireError } from '../../errors.ts';
 import { callableNumber } from '../../gate/callable_number.ts';
 import { type Refusal, refusalOfNumber } from '../../gate/refusal.ts';
+import { within } from '../../ledger/within.ts';
 import type { CallRecord } from '../../store/store.ts';
 import type { ApiApp } from '../api_app.ts';
 import { ApiError, invalidField, notFound } from '../api_error.ts';
@@ -62,6 +63,8 @@ const NewCall = z.object({
   scheduledFor: Time.nullish().describe('When to call. Default: at once.'),
 });
 
+const READ_LIMIT_MS = 5_000;
+
 const Headers = z.object({ 'idempotency-key': z.string().trim().max(255).optional() });
 
 /** To place calls, and to end them. */
@@ -75,7 +78,7 @@ export function callRequestRoutes(app: ApiApp, options: ApiOptions): void {
   app.post(
     '/calls',
     {
-      config,
+      config: { ...config, keepsTime: true },
       bodyLimit: MAX_CALL_BODY_BYTES,
       schema: {
         operationId: 'createCall',
@@ -104,11 +107,11 @@ export function callRequestRoutes(app: ApiApp, options: ApiOptions): void {
       const call = callOf(accepted);
       // One that is new has nothing beside its row.
       const isNew = accepted.status === 'accepted';
-      return reply
-        .code(202)
-        .send(
-          isNew ? { call: shownCall(call, { events: [], recording: null }) } : await shown(call),
-        );
+      const answer = isNew
+        ? { call: shownCall(call, { events: [], recording: null }) }
+        : await within(READ_LIMIT_MS, shown(call));
+      if (!answer) throw new ApiError('unavailable', 'The store does not answer. Ask again.');
+      return reply.code(202).send(answer);
     },
   );
 
