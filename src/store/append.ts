@@ -9,16 +9,17 @@ import {
 } from './call_derivation.ts';
 import { callFromRow, callToRow } from './call_row.ts';
 import { type CallColumns, callColumns, changedColumns, updateCall } from './call_update.ts';
+import type { CallsByKey } from './calls_by_key.ts';
 import { countCall } from './contact_calls.ts';
 import type { DefaultEndpoint } from './default_endpoint.ts';
 import type { CallHistory, EventComposer } from './event_composer.ts';
 import { callHistory } from './event_log.ts';
-import { FanOut } from './fan_out.ts';
+import { FanOut, type Subscriptions } from './fan_out.ts';
 import { inJsonList } from './json_list.ts';
 import { insertJob, type NewJob } from './new_jobs.ts';
 import { judgeAcceptance, refusalOfDialling, rememberIdempotency } from './outbound_calls.ts';
 import type { CallAcceptance } from './outbound_store.ts';
-import { prepared } from './prepared.ts';
+import { execute, prepared } from './prepared.ts';
 import { insertRecording } from './recordings.ts';
 import { reportFacts, storedEventIds } from './reported_calls.ts';
 import type { CallTable, EventTable, FactTable, Tables } from './schema.ts';
@@ -29,6 +30,8 @@ export interface AppendOptions {
   composer: EventComposer;
   /** The endpoint of the environment, `null` while none is configured. */
   defaultEndpoint: DefaultEndpoint | null;
+  subscriptions: Subscriptions;
+  callsByKey: CallsByKey;
   clock: () => number;
   /** Life of the lease that opens a call. */
   openLeaseMs: number;
@@ -82,6 +85,8 @@ class BatchWriter {
   readonly #fanOut: FanOut;
   /** Added to `#eventIds` by the entry that is being written. */
   #entryEventIds: string[] = [];
+  /** It has changed how many calls its key has. */
+  #entryCounts = false;
 
   constructor(trx: Transaction<Tables>, options: AppendOptions) {
     this.#trx = trx;
@@ -106,13 +111,14 @@ class BatchWriter {
     const before = entry.callId === null ? undefined : this.#calls.get(entry.callId);
     if (isFenced(entry, before)) return { status: 'fenced' };
     this.#entryEventIds = [];
-    await this.#trx.executeQuery(SAVEPOINT);
+    this.#entryCounts = false;
+    await execute(this.#trx, SAVEPOINT);
     const result = await this.#write(entry, before).catch(refusalOf);
     if (result.status !== 'appended') {
-      await this.#trx.executeQuery(ROLLBACK_TO);
+      await execute(this.#trx, ROLLBACK_TO);
       this.#forget(entry, before);
     }
-    await this.#trx.executeQuery(RELEASE);
+    await execute(this.#trx, RELEASE);
     if (result.status !== 'appended' || entry.callId === null || !entry.accept) return result;
     return { ...result, call: this.#call(entry.callId) };
   }
@@ -179,14 +185,19 @@ class BatchWriter {
     opening: NonNullable<Append['open']>,
     accept: CallAcceptance | undefined,
   ): Promise<AppendResult | null> {
-    const judged = accept ? await judgeAcceptance(this.#trx, opening, accept) : opening;
+    const { callsByKey } = this.#options;
+    const judged = accept ? await judgeAcceptance(this.#trx, opening, accept, callsByKey) : opening;
     if ('status' in judged) return judged;
     const call = openedCall(judged, {
       leaseUntil: this.#now + this.#options.openLeaseMs,
       apiKeyId: accept?.apiKeyId ?? null,
     });
     await insertCall(this.#trx, callToRow(call));
-    if (accept) await rememberIdempotency(this.#trx, call.id, accept, this.#now);
+    if (accept) {
+      await rememberIdempotency(this.#trx, call.id, accept, this.#now);
+      callsByKey.add(accept.apiKeyId, call.createdAt);
+      this.#entryCounts = true;
+    }
     this.#calls.set(call.id, call);
     this.#stored.set(call.id, callColumns(call));
     return null;
@@ -337,12 +348,22 @@ class BatchWriter {
   }
 
   #update(call: CallRecord): void {
+    const { apiKeyId, createdAt, endReason } = call;
+    if (
+      endReason === 'blocked' &&
+      this.#call(call.id).endReason !== 'blocked' &&
+      apiKeyId !== null
+    ) {
+      this.#options.callsByKey.remove(apiKeyId, createdAt);
+      this.#entryCounts = true;
+    }
     this.#calls.set(call.id, call);
     this.#changed.add(call.id);
   }
 
   #forget(entry: Append, before: CallRecord | undefined): void {
     for (const id of this.#entryEventIds) this.#eventIds.delete(id);
+    if (this.#entryCounts) this.#options.callsByKey.forget();
     if (entry.callId === null) return;
     if (before === undefined) this.#calls.delete(entry.callId);
     else this.#calls.set(entry.callId, before);

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import { type Kysely, type RawBuilder, type Selectable, sql, type Transaction } from 'kysely';
 import type { EventId } from '../ids.ts';
 import { isMadeEndpoint } from './default_endpoint.ts';
 import { GIVEN_UP_AT_A_TIME, giveUpTarget } from './given_up.ts';
 import { SIGNATURE_REFUSALS } from './job_record.ts';
-import { jsonList } from './json_list.ts';
+import { inJsonList } from './json_list.ts';
 import { BLOCKED, IS_BEHIND } from './ordered_deliveries.ts';
+import { prepared } from './prepared.ts';
 import type { JobTable, Tables } from './schema.ts';
 import type { ClaimedJob, ClaimQuery } from './store.ts';
 
@@ -149,10 +150,19 @@ class Claim {
     set: { next_at: number; claim_id?: string },
   ): Promise<void> {
     if (jobs.length === 0) return;
-    const positions = jsonList(jobs.map(({ position }) => position));
-    await this.#trx.updateTable('jobs').set(set).where('position', 'in', positions).execute();
+    const positions = JSON.stringify(jobs.map(({ position }) => position));
+    await ('claim_id' in set ? claimJobsAt : blockJobsAt)(this.#trx, { positions, ...set });
   }
 }
+
+const claimJobsAt = prepared(
+  (db, { positions, ...set }: { positions: string; next_at: number; claim_id?: string }) =>
+    db.updateTable('jobs').set(set).where('position', 'in', inJsonList<number>(positions)),
+);
+
+const blockJobsAt = prepared((db, { positions, next_at }: { positions: string; next_at: number }) =>
+  db.updateTable('jobs').set({ next_at }).where('position', 'in', inJsonList<number>(positions)),
+);
 
 interface WaitingTarget {
   target: string;
@@ -198,8 +208,10 @@ export const WAITING_TARGETS = sql<{
     where targets.target is not null
 `;
 
+const targetsThatWait = prepared(() => WAITING_TARGETS);
+
 async function waitingTargets(db: Kysely<Tables>): Promise<WaitingTarget[]> {
-  const { rows } = await WAITING_TARGETS.execute(db);
+  const { rows } = await targetsThatWait(db, {});
   return rows.map(({ target, nextAt, status, ordered, failingSince }) => ({
     target,
     nextAt,
@@ -216,25 +228,45 @@ function standingOf(target: string, status: string | null): WaitingTarget['stand
 }
 
 async function claimsByTarget(db: Kysely<Tables>, now: number): Promise<Map<string, number>> {
-  const { rows } = await sql<{ target: string; count: number }>`
-    select target, count(*) as count from jobs indexed by jobs_claimed
-      where claim_id is not null and next_at > ${now} group by target
-  `.execute(db);
+  const { rows } = await claimsUntil(db, { now });
   return new Map(rows.map((row) => [row.target, row.count]));
 }
 
-/** `state` is written into the statement: bound as a parameter, SQLite could not use `jobs_due`. */
+const claimsUntil = prepared(
+  (_, { now }: { now: number }) => sql<{ target: string; count: number }>`
+    select target, count(*) as count from jobs indexed by jobs_claimed
+      where claim_id is not null and next_at > ${now} group by target
+  `,
+);
+
+interface DueJob extends Selectable<JobTable> {
+  behind: 0 | 1;
+}
+
+interface DueQuery {
+  target: string;
+  now: number;
+  limit: number;
+}
+
 async function dueJobs(
   db: Kysely<Tables>,
-  query: { target: string; ordered: boolean; now: number; limit: number },
-): Promise<(Selectable<JobTable> & { behind: 0 | 1 })[]> {
-  const { rows } = await sql<Selectable<JobTable> & { behind: 0 | 1 }>`
-    select due.*, ${query.ordered ? IS_BEHIND : sql`0`} as behind
+  { ordered, ...query }: DueQuery & { ordered: boolean },
+): Promise<DueJob[]> {
+  return (await (ordered ? dueInOrder : dueInAnyOrder)(db, query)).rows;
+}
+
+const dueInOrder = prepared((_, query: DueQuery) => jobsDue(query, IS_BEHIND));
+const dueInAnyOrder = prepared((_, query: DueQuery) => jobsDue(query, sql<0>`0`));
+
+/** `state` is written into the statement: bound as a parameter, SQLite could not use `jobs_due`. */
+function jobsDue({ target, now, limit }: DueQuery, behind: RawBuilder<0 | 1>): RawBuilder<DueJob> {
+  return sql<DueJob>`
+    select due.*, ${behind} as behind
       from jobs as due indexed by jobs_due
-      where due.state = 'waiting' and due.target = ${query.target} and due.next_at <= ${query.now}
-      order by due.next_at, due.position limit ${query.limit}
-  `.execute(db);
-  return rows;
+      where due.state = 'waiting' and due.target = ${target} and due.next_at <= ${now}
+      order by due.next_at, due.position limit ${limit}
+  `;
 }
 
 async function eventsOf(
@@ -243,13 +275,13 @@ async function eventsOf(
 ): Promise<Map<string, NonNullable<ClaimedJob['event']>>> {
   const ids = jobs.flatMap((job) => job.event_id ?? []);
   if (ids.length === 0) return new Map();
-  const rows = await db
-    .selectFrom('events')
-    .select(['id', 'type', 'body'])
-    .where('id', 'in', jsonList(ids))
-    .execute();
+  const { rows } = await eventsToSend(db, { ids: JSON.stringify(ids) });
   return new Map(rows.map((row) => [row.id, { ...row, id: row.id as EventId }]));
 }
+
+const eventsToSend = prepared((db, { ids }: { ids: string }) =>
+  db.selectFrom('events').select(['id', 'type', 'body']).where('id', 'in', inJsonList<string>(ids)),
+);
 
 async function refusalsOf(
   db: Kysely<Tables>,

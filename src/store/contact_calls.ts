@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
 import { contactByPhone, getContact, insertContact, NOBODY, wasOurs } from './contacts.ts';
+import { prepared } from './prepared.ts';
 import type { Tables } from './schema.ts';
 import type { CallRecord } from './store.ts';
 
@@ -26,23 +27,42 @@ export async function countCall(
   if (call.answeredAt === null && NEVER_REACHED.includes(call.endReason ?? '')) return;
   const id = await contactOf(trx, call, now);
   if (id === null) return;
-  await trx
+  await countOne(trx, { id });
+  await keepAsLast(trx, {
+    id,
+    at: call.answeredAt ?? call.endedAt ?? now,
+    duration: secondsOf(call),
+    outcome: call.outcome,
+  });
+}
+
+const countOne = prepared((db, { id }: { id: string }) =>
+  db
     .updateTable('contacts')
     .set(({ eb }) => ({ call_count: eb('call_count', '+', 1) }))
-    .where('id', '=', id)
-    .execute();
-  const at = call.answeredAt ?? call.endedAt ?? now;
-  await trx
-    .updateTable('contacts')
-    .set({
-      last_call_at: at,
-      last_call_duration: secondsOf(call),
-      last_outcome: call.outcome,
-    })
-    .where('id', '=', id)
-    .where(({ or, eb }) => or([eb('last_call_at', 'is', null), eb('last_call_at', '<=', at)]))
-    .execute();
-}
+    .where('id', '=', id),
+);
+
+const keepAsLast = prepared(
+  (
+    db,
+    {
+      id,
+      at,
+      duration,
+      outcome,
+    }: Pick<CallRecord, 'outcome'> & {
+      id: string;
+      at: number;
+      duration: number;
+    },
+  ) =>
+    db
+      .updateTable('contacts')
+      .set({ last_call_at: at, last_call_duration: duration, last_outcome: outcome })
+      .where('id', '=', id)
+      .where(({ or, eb }) => or([eb('last_call_at', 'is', null), eb('last_call_at', '<=', at)])),
+);
 
 /** `null` where it is nobody's, or the contact is not there any more. */
 async function contactOf(

@@ -1,4 +1,11 @@
-import { type Expression, type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import {
+  type Expression,
+  type Insertable,
+  type Kysely,
+  type Selectable,
+  sql,
+  type Transaction,
+} from 'kysely';
 import { CallwireError } from '../errors.ts';
 import { newId } from '../ids.ts';
 import type {
@@ -9,7 +16,7 @@ import type {
   StoredContact,
 } from './contact_store.ts';
 import { prepared } from './prepared.ts';
-import type { ContactTable, Tables } from './schema.ts';
+import type { ContactEntryTable, ContactTable, Tables } from './schema.ts';
 
 /** By phone (exact, E.164) or by any part of name, e-mail or phone; both given, both must fit. */
 export async function findContacts(
@@ -142,26 +149,27 @@ export async function addContactEntry(
   entry: ContactEntry,
   now: number,
 ): Promise<{ contactId: string }> {
-  const known = await trx
-    .selectFrom('contact_entries')
-    .select('contact_id')
-    .where('id', '=', entry.id)
-    .executeTakeFirst();
+  const [known] = (await entryById(trx, { id: entry.id })).rows;
   if (known !== undefined) return { contactId: known.contact_id };
   const contactId = await contactOf(trx, entry, now);
-  await trx
-    .insertInto('contact_entries')
-    .values({
-      id: entry.id,
-      contact_id: contactId,
-      phone: entry.phone,
-      kind: entry.kind,
-      time: Math.round(entry.time),
-      data: JSON.stringify(entry.data),
-    })
-    .execute();
+  await insertEntry(trx, {
+    id: entry.id,
+    contact_id: contactId,
+    phone: entry.phone,
+    kind: entry.kind,
+    time: Math.round(entry.time),
+    data: JSON.stringify(entry.data),
+  });
   return { contactId };
 }
+
+const entryById = prepared((db, { id }: { id: string }) =>
+  db.selectFrom('contact_entries').select('contact_id').where('id', '=', id),
+);
+
+const insertEntry = prepared((db, row: Insertable<ContactEntryTable>) =>
+  db.insertInto('contact_entries').values(row),
+);
 
 /** Oldest first. */
 export async function listContactEntries(

@@ -19,6 +19,7 @@ interface FanOutOptions {
   composer: EventComposer;
   /** The endpoint of the environment, `null` while none is configured. */
   defaultEndpoint: DefaultEndpoint | null;
+  subscriptions: Subscriptions;
 }
 
 interface Subscription {
@@ -29,23 +30,48 @@ interface Subscription {
 }
 
 /**
- * Who gets an event. Triggers are read in the transaction that appends it, so that one made before
- * the append counts and one made behind it does not; nothing is kept from one transaction to the
- * next. A batch asks once for each type in it.
- *
- * However many triggers of an endpoint match, it gets one delivery. Paused and disabled endpoints
- * get theirs too: they wait (`jobs.ts`).
+ * Who has subscribed to which types of events: read at the first of each type, and kept until it changes, for
+ * every append asks. Whoever writes a trigger or an endpoint says so in the same transaction, so that what
+ * was made before an append counts for it, and what is made behind it does not.
+ */
+export class Subscriptions {
+  readonly #byType = new Map<string, readonly Subscription[]>();
+
+  changed(): void {
+    this.#byType.clear();
+  }
+
+  async of(trx: Transaction<Tables>, type: string): Promise<readonly Subscription[]> {
+    const known = this.#byType.get(type);
+    if (known !== undefined) return known;
+    const { rows } = await triggersOf(trx, { everything: '*', type });
+    const subscriptions = rows.map((row) => ({
+      eventType: row.event_type,
+      conditions: conditionsOf(row.conditions),
+      endpointId: row.id,
+      ordered: row.ordered === 1,
+    }));
+    this.#byType.set(type, subscriptions);
+    return subscriptions;
+  }
+}
+
+/**
+ * Who gets an event, as the transaction that appends it knows it. However many triggers of an endpoint
+ * match, it gets one delivery. Paused and disabled endpoints get theirs too: they wait (`jobs.ts`).
  */
 export class FanOut {
   readonly #trx: Transaction<Tables>;
   readonly #composer: EventComposer;
   readonly #defaultEndpoint: DefaultEndpoint | null;
-  readonly #byType = new Map<string, readonly Subscription[]>();
+  readonly #subscriptions: Subscriptions;
 
-  constructor(trx: Transaction<Tables>, { composer, defaultEndpoint }: FanOutOptions) {
+  constructor(trx: Transaction<Tables>, options: FanOutOptions) {
+    const { composer, defaultEndpoint, subscriptions } = options;
     this.#trx = trx;
     this.#composer = composer;
     this.#defaultEndpoint = defaultEndpoint;
+    this.#subscriptions = subscriptions;
   }
 
   /** `data` is what the event's body says, which conditions are judged by. */
@@ -57,7 +83,10 @@ export class FanOut {
       recipients.push(...this.#default(draft.type));
     }
     const told = new Set([audience.except]);
-    for (const { endpointId, eventType, conditions, ordered } of await this.#named(draft.type)) {
+    for (const { endpointId, eventType, conditions, ordered } of await this.#subscriptions.of(
+      this.#trx,
+      draft.type,
+    )) {
       if (told.has(endpointId) || (eventType === '*' && !audience.star)) continue;
       if (!fits(conditions, data)) continue;
       told.add(endpointId);
@@ -79,20 +108,6 @@ export class FanOut {
       .where('id', '=', id)
       .executeTakeFirst();
     return row === undefined ? [] : [{ target: id, made: true, ordered: row.ordered === 1 }];
-  }
-
-  async #named(type: string): Promise<readonly Subscription[]> {
-    const known = this.#byType.get(type);
-    if (known !== undefined) return known;
-    const { rows } = await triggersOf(this.#trx, { everything: '*', type });
-    const subscriptions = rows.map((row) => ({
-      eventType: row.event_type,
-      conditions: conditionsOf(row.conditions),
-      endpointId: row.id,
-      ordered: row.ordered === 1,
-    }));
-    this.#byType.set(type, subscriptions);
-    return subscriptions;
   }
 }
 

@@ -1,7 +1,7 @@
-import { type Insertable, type Kysely, sql, type Transaction } from 'kysely';
+import { type Insertable, type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { unblockNext } from './ordered_deliveries.ts';
 import { prepared } from './prepared.ts';
-import type { AttemptTable, Tables } from './schema.ts';
+import type { AttemptTable, JobTable, Tables } from './schema.ts';
 import type { AttemptRecord, JobKind, JobState, Settlement } from './store.ts';
 
 /*
@@ -30,17 +30,14 @@ export async function settleJob(
   if (job === undefined) return null;
   const tried = counts !== false;
   const attempts = tried ? job.attempts + 1 : job.attempts;
-  await trx
-    .updateTable('jobs')
-    .set({
-      state: STATE_AFTER[next.state],
-      attempts,
-      claim_id: null,
-      ...('at' in next && { next_at: Math.round(next.at) }),
-      ...(tried && { last_status: attempt.status, last_error: attempt.error }),
-    })
-    .where('id', '=', jobId)
-    .execute();
+  await settle(trx, {
+    id: jobId,
+    state: STATE_AFTER[next.state],
+    attempts,
+    next_at: 'at' in next ? Math.round(next.at) : job.next_at,
+    last_status: tried ? attempt.status : job.last_status,
+    last_error: tried ? attempt.error : job.last_error,
+  });
   const unblocked = next.state !== 'retry' && (await unblockNext(trx, job, now));
   if (tried) {
     await insertAttempt(trx, {
@@ -59,10 +56,28 @@ export async function settleJob(
 const claimedJob = prepared((db, { jobId, claimId }: { jobId: string; claimId: string }) =>
   db
     .selectFrom('jobs')
-    .select(['kind', 'target', 'call_id', 'sequence', 'attempts'])
+    .select([
+      'kind',
+      'target',
+      'call_id',
+      'sequence',
+      'attempts',
+      'next_at',
+      'last_status',
+      'last_error',
+    ])
     .where('id', '=', jobId)
     .where('claim_id', '=', claimId)
     .where(sql<boolean>`state = 'waiting'`),
+);
+
+type SettledColumns = 'id' | 'state' | 'attempts' | 'next_at' | 'last_status' | 'last_error';
+
+const settle = prepared((db, { id, ...columns }: Pick<Selectable<JobTable>, SettledColumns>) =>
+  db
+    .updateTable('jobs')
+    .set({ ...columns, claim_id: null })
+    .where('id', '=', id),
 );
 
 const insertAttempt = prepared((db, row: Insertable<AttemptTable>) =>

@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
+import { prepared } from './prepared.ts';
 import type { Tables } from './schema.ts';
 
 /*
@@ -28,14 +29,18 @@ export async function isBehindAnother(
   job: { target: string; call_id: string | null; sequence: number | null },
 ): Promise<boolean> {
   if (job.call_id === null || job.sequence === null) return false;
-  const { rows } = await sql`
+  const { target, call_id: callId, sequence } = job;
+  return (await earlierOf(db, { target, callId, sequence })).rows.length > 0;
+}
+
+const earlierOf = prepared(
+  (_, place: { target: string; callId: string; sequence: number }) => sql`
     select 1 from jobs indexed by jobs_in_order
       where state = 'waiting' and sequence is not null
-        and target = ${job.target} and call_id = ${job.call_id} and sequence <= ${job.sequence}
+        and target = ${place.target} and call_id = ${place.callId} and sequence <= ${place.sequence}
       limit 1
-  `.execute(db);
-  return rows.length > 0;
-}
+  `,
+);
 
 /** For a row `due` of jobs: whether another of its call has to go first. */
 export const IS_BEHIND = sql<0 | 1>`
@@ -55,14 +60,19 @@ export async function unblockNext(
   now: number,
 ): Promise<boolean> {
   if (job.call_id === null || job.sequence === null) return false;
-  const { numAffectedRows = 0n } = await sql`
+  const { target, call_id: callId } = job;
+  const { numAffectedRows = 0n } = await letNextGo(trx, { target, callId, now });
+  return numAffectedRows > 0n;
+}
+
+const letNextGo = prepared(
+  (_, { target, callId, now }: { target: string; callId: string; now: number }) => sql`
     update jobs set next_at = ${now}
       where next_at = ${BLOCKED} and position = (
         select position from jobs indexed by jobs_in_order
           where state = 'waiting' and sequence is not null
-            and target = ${job.target} and call_id = ${job.call_id}
+            and target = ${target} and call_id = ${callId}
           order by sequence, position limit 1
       )
-  `.execute(trx);
-  return numAffectedRows > 0n;
-}
+  `,
+);

@@ -3,6 +3,7 @@ import { isRevoked } from './api_keys.ts';
 import { refused } from './append_refusal.ts';
 import { NOTHING_SAID } from './call_derivation.ts';
 import { callFromRow } from './call_row.ts';
+import type { CallsByKey } from './calls_by_key.ts';
 import { type AcceptanceFacts, completeDecision } from './counted_rules.ts';
 import {
   CALL_NOT_ALLOWED,
@@ -36,13 +37,16 @@ interface AskedAtAcceptance {
 }
 
 const factsAtAcceptance = prepared<AskedAtAcceptance, AcceptanceFacts>(
-  (_, asked) => sql`select ${countedAtAcceptance(asked)}`,
+  (_, asked) => sql`
+    select ${countedAtAcceptance(asked)},
+      (${callsByKey(asked.apiKeyId, asked.since)}) as "callsByKey"
+  `,
 );
 
-/** And whether the idempotency key has made a call. */
+/** And whether the idempotency key has made a call; what the key has asked for is kept (`CallsByKey`). */
 const judgedAtAcceptance = prepared<
   AskedAtAcceptance & { key: string },
-  AcceptanceFacts & { keyKnown: number }
+  Omit<AcceptanceFacts, 'callsByKey'> & { keyKnown: number }
 >(
   (_, { key, ...asked }) => sql`
     select ${countedAtAcceptance(asked)}, exists (
@@ -52,11 +56,10 @@ const judgedAtAcceptance = prepared<
   `,
 );
 
-function countedAtAcceptance({ to, apiKeyId, since }: AskedAtAcceptance) {
+function countedAtAcceptance({ to, since }: Pick<AskedAtAcceptance, 'to' | 'since'>) {
   return sql`
     exists (select 1 from suppressions where phone = ${to}) as "suppressed",
     (${callsToNumber(to, since)}) as "callsToNumber",
-    (${callsByKey(apiKeyId, since)}) as "callsByKey",
     (${spentMicrousd(since)}) as "spentMicrousd"
   `;
 }
@@ -82,13 +85,18 @@ export async function judgeAcceptance(
   trx: Transaction<Tables>,
   opening: CallOpening,
   { apiKeyId, idempotency, since, decision, limits }: CallAcceptance,
+  calls: CallsByKey,
 ): Promise<CallOpening | Extract<AppendResult, { status: 'refused' }>> {
   // No key is empty.
   const key = idempotency?.key ?? '';
   const { rows } = await judgedAtAcceptance(trx, { to: opening.to, apiKeyId, since, key });
   const [{ keyKnown, suppressed, ...counted }] = rows as [(typeof rows)[number]];
   if (keyKnown) return refused(IDEMPOTENCY_KEY_KNOWN, 'The key has made a call already.');
-  const facts = { ...counted, suppressed: Boolean(suppressed) };
+  const facts = {
+    ...counted,
+    suppressed: Boolean(suppressed),
+    callsByKey: await calls.since(trx, apiKeyId, since),
+  };
   const judged = completeDecision(decision, facts, limits);
   if (!judged.allowed) {
     return { ...refused(CALL_NOT_ALLOWED, 'The dial gate refuses the call.'), decision: judged };

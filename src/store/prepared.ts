@@ -1,4 +1,4 @@
-import type { CompiledQuery, Kysely, QueryResult } from 'kysely';
+import type { CompiledQuery, DatabaseConnection, Kysely, QueryResult, Transaction } from 'kysely';
 import type { Tables } from './schema.ts';
 
 /**
@@ -19,9 +19,32 @@ export function prepared<Given extends object, Row = unknown>(
     const parameters = compiled.parameters.map((one) =>
       one instanceof Mark ? values[one.key] : one,
     );
-    return await db.executeQuery<Row>({ ...compiled, parameters });
+    return await execute(db, { ...compiled, parameters });
   };
 }
+
+/** Executes what is compiled: on the connection itself, where `db` is a transaction that holds one. */
+export function execute<Row>(
+  db: Kysely<Tables>,
+  query: CompiledQuery<Row>,
+): Promise<QueryResult<Row>> {
+  return held.get(db)?.executeQuery<Row>(query) ?? db.executeQuery<Row>(query);
+}
+
+/**
+ * From now on this transaction's statements go straight to its connection. Each would wait for some fifteen
+ * promises of Kysely on its way there, which is about what SQLite takes for it; what they guard against,
+ * two statements at the same time, one thread's SQLite cannot do.
+ */
+export async function holdConnection(trx: Transaction<Tables>): Promise<void> {
+  held.set(
+    trx,
+    await trx.getExecutor().provideConnection((connection) => Promise.resolve(connection)),
+  );
+}
+
+/** Gone with their transactions. */
+const held = new WeakMap<Kysely<Tables>, DatabaseConnection>();
 
 /** Stands for a value where there is none yet. */
 class Mark {

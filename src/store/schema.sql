@@ -61,7 +61,7 @@ CREATE INDEX calls_completed
   where outcome is not null;
 
 CREATE INDEX calls_costing
-  on calls (ended_at, cost_microusd)
+  on calls (ended_at, provider, cost_microusd)
   where cost_microusd is not null;
 
 CREATE INDEX calls_dialled_to on calls (to_number, created_at) where direction = 'outbound';

@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import { CallwireError } from '../errors.ts';
 import type { BackgroundLine } from './background_line.ts';
+import { holdConnection } from './prepared.ts';
 import type { Tables } from './schema.ts';
 import { storeError } from './sqlite_errors.ts';
 import type { Durability } from './wal_sync.ts';
@@ -10,6 +11,8 @@ export interface LaneParts {
   readonly wal: Durability;
   readonly line: BackgroundLine;
   readonly state: { closed: boolean };
+  /** What is kept of the database may not be in it. */
+  readonly rolledBack: () => void;
 }
 
 /**
@@ -55,7 +58,16 @@ export class SqliteLane {
   commit<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
     return this.#guarded(() => {
       this.#parts.wal.check();
-      return this.#parts.db.transaction().execute(work);
+      return this.#parts.db
+        .transaction()
+        .execute(async (trx) => {
+          await holdConnection(trx);
+          return await work(trx);
+        })
+        .catch((error: unknown) => {
+          this.#parts.rolledBack();
+          throw error;
+        });
     });
   }
 

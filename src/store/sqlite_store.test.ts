@@ -7,10 +7,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { newId } from '../ids.ts';
 import { appendBatch } from './append.ts';
 import { figuresOf } from './call_figures.ts';
+import { CallsByKey } from './calls_by_key.ts';
 import { WAITING_TARGETS } from './claims.ts';
 import { conformanceComposer } from './conformance/composer.ts';
 import { entryOf, fact } from './conformance/drafts.ts';
 import { DELIVERY_BACKLOG } from './deliveries.ts';
+import { Subscriptions } from './fan_out.ts';
 import { IS_HELD } from './leases.ts';
 import * as initial from './migrations/0001_initial.ts';
 import { settleAsDone } from './plain_successes.ts';
@@ -166,7 +168,7 @@ describe('the SQLite file', () => {
     await open();
     const db = openSqliteConnection(file());
     const plan = await sql<{ detail: string }>`
-      explain query plan ${settleAsDone([])}
+      explain query plan ${settleAsDone({ successes: '[]' })}
     `.execute(db);
     await db.destroy();
     const onJobs = plan.rows.map(({ detail }) => detail).filter((step) => step.includes(' jobs '));
@@ -283,6 +285,8 @@ describe('the SQLite file', () => {
     const options = {
       composer: conformanceComposer,
       defaultEndpoint: null,
+      subscriptions: new Subscriptions(),
+      callsByKey: new CallsByKey(),
       clock: Date.now,
       openLeaseMs: 1_000,
       ownContacts: true,

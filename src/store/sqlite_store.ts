@@ -5,6 +5,7 @@ import { appendBatch } from './append.ts';
 import { BackgroundLine } from './background_line.ts';
 import { callFigures } from './call_figures.ts';
 import { callsOfRoom, countLiveCalls, getCall, listCalls } from './calls.ts';
+import { CallsByKey } from './calls_by_key.ts';
 import { LAST_RESORT_PAGES, startCheckpoints } from './checkpoints.ts';
 import { claimJobs, nextDueAt, releaseClaims } from './claims.ts';
 import {
@@ -24,6 +25,7 @@ import { deliveryBacklog, getDelivery, listDeliveries, replayDeliveries } from '
 import * as endpoints from './endpoints.ts';
 import type { EventComposer } from './event_composer.ts';
 import { eventsAfter, lastPosition, listCallEvents, listFacts } from './event_log.ts';
+import { Subscriptions } from './fan_out.ts';
 import { listAttempts } from './jobs.ts';
 import {
   abandonedCalls,
@@ -108,6 +110,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     wal = options.durability ?? (await WalSync.open(file));
     const inbox = await ReportInbox.open(db);
     const checkpoints = beside ? startCheckpoints({ file }) : undefined;
+    const callsByKey = new CallsByKey();
     const store = new SqliteStore({
       db,
       lock,
@@ -118,6 +121,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       options: {
         composer: options.composer,
         defaultEndpoint: options.defaultEndpoint,
+        subscriptions: new Subscriptions(),
+        callsByKey,
         clock: options.clock ?? Date.now,
         openLeaseMs: options.openLeaseMs ?? 30_000,
         endpointDisableAfterMs: options.endpointDisableAfterMs ?? FIVE_DAYS_MS,
@@ -127,6 +132,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       lastAppend: Promise.resolve(),
       closing: false,
       state: { closed: false },
+      rolledBack: () => callsByKey.forget(),
     });
     store.followReports();
     return store;
@@ -328,7 +334,7 @@ class SqliteStore implements SqliteStores {
     this.#lane.read((db) => listContactEntries(db, contactId));
 
   createEndpoint: Store['createEndpoint'] = (endpoint) =>
-    this.#lane.transaction((trx) => endpoints.createEndpoint(trx, endpoint));
+    this.#resubscribing((trx) => endpoints.createEndpoint(trx, endpoint));
 
   getEndpoint: Store['getEndpoint'] = (id) =>
     this.#lane.read((db) => endpoints.getEndpoint(db, id));
@@ -337,16 +343,14 @@ class SqliteStore implements SqliteStores {
     this.#lane.read((db) => endpoints.listEndpoints(db, query));
 
   updateEndpoint: Store['updateEndpoint'] = async (id, patch) => {
-    const endpoint = await this.#lane.transaction((trx) =>
-      endpoints.updateEndpoint(trx, id, patch),
-    );
+    const endpoint = await this.#resubscribing((trx) => endpoints.updateEndpoint(trx, id, patch));
     // What waited for it may go.
     if (endpoint !== null && patch.status === 'active') this.#announceJobs();
     return endpoint;
   };
 
   deleteEndpoint: Store['deleteEndpoint'] = (id) =>
-    this.#lane.transaction((trx) => endpoints.deleteEndpoint(trx, id));
+    this.#resubscribing((trx) => endpoints.deleteEndpoint(trx, id));
 
   rotateEndpointSecret: Store['rotateEndpointSecret'] = (id, next) =>
     this.#lane.transaction((trx) => endpoints.rotateEndpointSecret(trx, id, next));
@@ -361,7 +365,7 @@ class SqliteStore implements SqliteStores {
   };
 
   createTrigger: Store['createTrigger'] = (trigger) =>
-    this.#lane.transaction((trx) => triggers.createTrigger(trx, trigger));
+    this.#resubscribing((trx) => triggers.createTrigger(trx, trigger));
 
   getTrigger: Store['getTrigger'] = (id) => this.#lane.read((db) => triggers.getTrigger(db, id));
 
@@ -369,7 +373,7 @@ class SqliteStore implements SqliteStores {
     this.#lane.read((db) => triggers.listTriggers(db, query));
 
   deleteTrigger: Store['deleteTrigger'] = (id) =>
-    this.#lane.transaction((trx) => triggers.deleteTrigger(trx, id));
+    this.#resubscribing((trx) => triggers.deleteTrigger(trx, id));
 
   createApiKey: Store['createApiKey'] = (key) =>
     this.#lane.transaction((trx) => apiKeys.createApiKey(trx, key));
@@ -449,6 +453,15 @@ class SqliteStore implements SqliteStores {
     await checkpoints?.stop();
     await db.destroy();
     lock.release();
+  }
+
+  /** What may change who gets which events. */
+  #resubscribing<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
+    return this.#lane.transaction(async (trx) => {
+      const result = await work(trx);
+      this.#options.subscriptions.changed();
+      return result;
+    });
   }
 
   #now(): number {

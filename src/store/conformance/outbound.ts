@@ -147,6 +147,26 @@ export function outboundConformance(t: StoreUnderTest): void {
       expect(await facts(START + 1)).toMatchObject({ callsToNumber: 0, callsByKey: 0 });
     });
 
+    it('counts for the key’s cap neither what ended blocked meanwhile nor what was refused', async () => {
+      const limits = { callsByKey: 2 };
+      await accept({}, { limits });
+      const blocked = await accept({}, { limits });
+      expect((await accept({}, { limits })).code).toBe('CALL_NOT_ALLOWED');
+      await t.append({
+        callId: blocked.id,
+        events: [event('call.ended', { end_reason: 'blocked' })],
+      });
+      const [refused] = await t.store.append([
+        {
+          ...acceptedCall({}, { limits }),
+          jobs: [{ id: newId('job'), kind: 'webhook', target: 'x', body: {} }],
+        },
+      ]);
+      expect(refused).toMatchObject({ code: 'APPEND_INVALID' });
+      expect((await accept({}, { limits })).code).toBeNull();
+      expect((await accept({}, { limits })).code).toBe('CALL_NOT_ALLOWED');
+    });
+
     it('knows of a key that has been revoked since', async () => {
       const key = { id: 'key_9', name: 'leads', hash: 'made-up', scopes: [], createdAt: START };
       await t.store.createApiKey({ ...key, revokedAt: null });

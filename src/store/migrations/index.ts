@@ -18,6 +18,7 @@ import * as fewerIndexPages from './0013_fewer_index_pages.ts';
 import * as waitingByTarget from './0014_waiting_by_target.ts';
 import * as fewerEventPages from './0015_fewer_event_pages.ts';
 import * as reports from './0016_reports.ts';
+import * as spendInIndex from './0017_spend_in_index.ts';
 
 /** Every migration of SQLite, by its number. Released ones are never edited, renamed or removed. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -37,6 +38,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0014_waiting_by_target': waitingByTarget,
   '0015_fewer_event_pages': fewerEventPages,
   '0016_reports': reports,
+  '0017_spend_in_index': spendInIndex,
 };
 
 /**
