@@ -83,6 +83,8 @@ class BatchWriter {
   /** Calls whose persons were deleted: what still comes of them is stored without. */
   readonly #redacted = new Set<string>();
   readonly #fanOut: FanOut;
+  /** Of the entry that is being written, if it opens a call whose row is not there yet. */
+  #unwritten: { callId: string; accept: CallAcceptance | undefined } | null = null;
   /** Added to `#eventIds` by the entry that is being written. */
   #entryEventIds: string[] = [];
   /** It has changed how many calls its key has. */
@@ -112,6 +114,7 @@ class BatchWriter {
     if (isFenced(entry, before)) return { status: 'fenced' };
     this.#entryEventIds = [];
     this.#entryCounts = false;
+    this.#unwritten = null;
     await execute(this.#trx, SAVEPOINT);
     const result = await this.#write(entry, before).catch(refusalOf);
     if (result.status !== 'appended') {
@@ -171,6 +174,7 @@ class BatchWriter {
       }
       await this.#addJob(job, entry.callId);
     }
+    await this.#writeOpened();
     if (entry.suppressions) await importSuppressions(this.#trx, entry.suppressions);
     if (entry.recording) {
       // The call was redacted while its recording was being stored: the bytes are there, and go.
@@ -185,22 +189,34 @@ class BatchWriter {
     opening: NonNullable<Append['open']>,
     accept: CallAcceptance | undefined,
   ): Promise<AppendResult | null> {
-    const { callsByKey } = this.#options;
-    const judged = accept ? await judgeAcceptance(this.#trx, opening, accept, callsByKey) : opening;
+    const judged = accept
+      ? await judgeAcceptance(this.#trx, opening, accept, this.#options.callsByKey)
+      : opening;
     if ('status' in judged) return judged;
     const call = openedCall(judged, {
       leaseUntil: this.#now + this.#options.openLeaseMs,
       apiKeyId: accept?.apiKeyId ?? null,
     });
-    await insertCall(this.#trx, callToRow(call));
-    if (accept) {
-      await rememberIdempotency(this.#trx, call.id, accept, this.#now);
-      callsByKey.add(accept.apiKeyId, call.createdAt);
-      this.#entryCounts = true;
-    }
     this.#calls.set(call.id, call);
-    this.#stored.set(call.id, callColumns(call));
+    this.#unwritten = { callId: call.id, accept };
     return null;
+  }
+
+  /**
+   * The row of the call that the entry opens, in front of the first that refers to it: mostly it is by then
+   * what the entry makes of it, and so is written once.
+   */
+  async #writeOpened(): Promise<void> {
+    if (this.#unwritten === null) return;
+    const { callId, accept } = this.#unwritten;
+    this.#unwritten = null;
+    const call = this.#call(callId);
+    await insertCall(this.#trx, callToRow(call));
+    this.#stored.set(callId, callColumns(call));
+    if (accept === undefined) return;
+    await rememberIdempotency(this.#trx, callId, accept, this.#now);
+    this.#options.callsByKey.add(accept.apiKeyId, call.createdAt);
+    this.#entryCounts = true;
   }
 
   /**
@@ -226,6 +242,7 @@ class BatchWriter {
 
   /** Whether it is new. */
   async #appendFact(callId: string, fact: FactDraft): Promise<boolean> {
+    await this.#writeOpened();
     const { numAffectedRows } = await insertFact(this.#trx, {
       id: fact.id,
       call_id: callId,
@@ -282,6 +299,8 @@ class BatchWriter {
 
     const callId = call?.id ?? null;
     const redacted = callId !== null && this.#redacted.has(callId);
+    if (call !== null) this.#update(deriveFromComposed(call, draft.type, composed.data));
+    await this.#writeOpened();
     const stored = { id: draft.id, callId, sequence, type: draft.type, time: draft.time };
     await insertEvent(this.#trx, {
       id: draft.id,
@@ -294,7 +313,6 @@ class BatchWriter {
     });
     this.#eventIds.add(draft.id);
     this.#entryEventIds.push(draft.id);
-    if (call !== null) this.#update(deriveFromComposed(call, draft.type, composed.data));
     if (redacted) return APPENDED;
     if (call !== null && draft.type === 'call.completed' && before?.outcome === null) {
       if (this.#options.ownContacts) await countCall(this.#trx, call, this.#now);
@@ -333,6 +351,7 @@ class BatchWriter {
   }
 
   async #insertJob(job: NewJob): Promise<void> {
+    await this.#writeOpened();
     const dueAt = await insertJob(this.#trx, job, this.#now);
     this.firstDueAt = Math.min(dueAt, this.firstDueAt ?? dueAt);
   }
