@@ -14,7 +14,7 @@ const KEYPAD_UNAVAILABLE = '+86282452253';
  */
 export function toE164(text: string, { near }: { near?: string | null } = {}): string | null {
   const number = text.trim();
-  if (number.startsWith('+')) return possible(parsePhoneNumber(number, { extract: false }));
+  if (number.startsWith('+')) return international(number);
 
   const callingCode = near ? parsePhoneNumber(near, { extract: false })?.countryCallingCode : null;
   if (callingCode) {
@@ -32,6 +32,24 @@ export function toE164In(country: CountryCode | undefined, text: string): string
   if (country === undefined || text.trim().startsWith('+')) return toE164(text);
   return possible(parsePhoneNumber(text.trim(), { defaultCountry: country, extract: false }));
 }
+
+/**
+ * Of a call its platform tells both numbers several times, and to read one of the +1 takes 0.1 ms: all of
+ * its countries are tried.
+ */
+function international(number: string): string | null {
+  const known = remembered.get(number);
+  if (known !== undefined) return known;
+  const read = possible(parsePhoneNumber(number, { extract: false }));
+  if (number.length > LONGEST_REMEMBERED) return read;
+  if (remembered.size >= REMEMBERED) remembered.clear();
+  remembered.set(number, read);
+  return read;
+}
+
+const remembered = new Map<string, string | null>();
+const REMEMBERED = 1_000;
+const LONGEST_REMEMBERED = 32;
 
 /** The E.164 form of what was read, with whichever of libphonenumber's metadata; `null` as in `toE164`. */
 export function possible(number: PhoneNumber | undefined): string | null {
