@@ -32,18 +32,23 @@ export function execute<Row>(
 }
 
 /**
- * From now on this transaction's statements go straight to its connection. Each would wait for some fifteen
- * promises of Kysely on its way there, which is about what SQLite takes for it; what they guard against,
- * two statements at the same time, one thread's SQLite cannot do.
+ * While the work lasts, its transaction's statements go straight to the connection. Each would wait for some
+ * fifteen promises of Kysely on its way there, and be kept from running beside another, which SQLite cannot do
+ * anyway.
  */
-export async function holdConnection(trx: Transaction<Tables>): Promise<void> {
-  held.set(
-    trx,
-    await trx.getExecutor().provideConnection((connection) => Promise.resolve(connection)),
-  );
+export async function onConnection<T>(
+  trx: Transaction<Tables>,
+  work: (trx: Transaction<Tables>) => Promise<T>,
+): Promise<T> {
+  const connection = await trx.getExecutor().provideConnection((one) => Promise.resolve(one));
+  held.set(trx, connection);
+  try {
+    return await work(trx);
+  } finally {
+    held.delete(trx);
+  }
 }
 
-/** Gone with their transactions. */
 const held = new WeakMap<Kysely<Tables>, DatabaseConnection>();
 
 /** Stands for a value where there is none yet. */

@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import { CallwireError } from '../errors.ts';
 import type { BackgroundLine } from './background_line.ts';
-import { holdConnection } from './prepared.ts';
+import { onConnection } from './prepared.ts';
 import type { Tables } from './schema.ts';
 import { storeError } from './sqlite_errors.ts';
 import type { Durability } from './wal_sync.ts';
@@ -60,10 +60,7 @@ export class SqliteLane {
       this.#parts.wal.check();
       return this.#parts.db
         .transaction()
-        .execute(async (trx) => {
-          await holdConnection(trx);
-          return await work(trx);
-        })
+        .execute((trx) => onConnection(trx, work))
         .catch((error: unknown) => {
           this.#parts.rolledBack();
           throw error;
