@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { isCallwireError } from '../errors.ts';
 import type { ApiApp } from './api_app.ts';
-import { API_ERRORS, ApiError, type ApiErrorCode } from './api_error.ts';
+import { API_ERRORS, ApiError, type ApiErrorCode, invalidField } from './api_error.ts';
 
 /** Every error, whoever raised it, leaves as `{"error": {code, message, details?}}`. */
 export function installErrorAnswers(app: ApiApp): void {
@@ -14,7 +14,7 @@ export function installErrorAnswers(app: ApiApp): void {
 
 /** Also for what Fastify refuses before there is a route: a URL that cannot be decoded. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const answer = toApiError(error);
+  const answer = toApiError(error, request.body);
   if (answer.status >= 500) {
     request.log.error(
       { err: error, route: request.routeOptions.url, reqId: request.id },
@@ -55,9 +55,15 @@ function notFoundPath(): ApiError {
   return new ApiError('not_found', 'There is no such path; /docs lists those there are.');
 }
 
-function toApiError(error: unknown): ApiError {
+function toApiError(error: unknown, body: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  if (hasZodFastifySchemaValidationErrors(error)) return invalidRequest(error);
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const { validationContext } = error;
+    const isMissing = validationContext === 'body' && (body ?? null) === null;
+    return isMissing
+      ? invalidField('body', 'is empty, and must be a JSON object')
+      : invalidRequest(error);
+  }
   if (isCallwireError(error)) {
     return error.retryable || error.code === 'STORE_CLOSED'
       ? new ApiError('unavailable', 'This is not possible at the moment.')

@@ -103,6 +103,18 @@ describe('answers', () => {
     },
   );
 
+  it.each([undefined, '', ' ', 'null'])(
+    'to a body that is %j say that it is empty',
+    async (body) => {
+      const api = await testApi();
+      const headers = { 'content-type': 'application/json' };
+      expect(await api.request('POST', '/v1/webhooks', { body, headers })).toMatchObject({
+        status: 400,
+        body: { error: { message: 'body: is empty, and must be a JSON object' } },
+      });
+    },
+  );
+
   it('to a URL that cannot be read have the shape of all others', async () => {
     const api = await testApi();
     expect(await api.request('GET', '/v1/calls/%zz')).toMatchObject({
