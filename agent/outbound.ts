@@ -10,6 +10,7 @@ import { createCallEnd, type EndCall } from '../src/dialling/call_end.ts';
 import { dialCapacity } from '../src/dialling/dial_capacity.ts';
 import { DialDesk } from '../src/dialling/dial_desk.ts';
 import { DialHandler, neverDialled } from '../src/dialling/dial_handler.ts';
+import { EndRequests } from '../src/dialling/end_requests.ts';
 import { FollowUpHandler } from '../src/dialling/follow_up_handler.ts';
 import { unlessReachedSince } from '../src/dialling/reached_since.ts';
 import { DialGate } from '../src/gate/dial_gate.ts';
@@ -108,14 +109,16 @@ export function startOutbound(
     log,
   });
   const accept = createCallAcceptance({ store, gate, commit });
+  const ends = new EndRequests();
   return {
     handlers: [handler, followUps(settings, { store: store.background, accept, profiles })],
     adopt,
-    requests: desk.requests,
+    requests: { ...desk.requests, ...ends.requests },
     accept,
     end: createCallEnd({
       store,
       commit,
+      tell: (callId) => ends.tell(callId),
       deleteRoom: (room) => deleteRoom(livekit.rooms, room),
     }),
   };

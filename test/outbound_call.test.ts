@@ -48,6 +48,7 @@ describe('an outbound call', () => {
         OUTBOUND_CALLS_PER_SECOND: '20',
         RING_SECONDS: '5',
         CALLS_PER_NUMBER_PER_DAY: '100',
+        RATE_LIMIT_READS: '0',
       },
     });
   });
@@ -186,6 +187,34 @@ describe('an outbound call', () => {
     expect((await end('call_unknown')).status).toBe(404);
     expect(installation.carrier.callsTo(phone(9))).toHaveLength(0);
   });
+
+  /**
+   * 0 ms    `dialing` is committed; the request to end comes, and the room is deleted
+   * 10 ms   livekit-sip and the process come into the room, and so make it anew
+   *         the phone rang and was answered, or the record said `dial_failed` and a follow-up was made
+   * This proves that a process that dials is told itself, and waits until the phone is let go of.
+   */
+  it.each([0, 0, 0, 20, 60])(
+    'is ended by the API %i ms after it begins to be dialled, and the phone stops',
+    async (afterMs) => {
+      installation.carrier.subscribe(phone(30), answers({ ringMs: 3_000 }));
+      const before = installation.carrier.callsTo(phone(30)).length;
+      const id = await accepted(phone(30));
+      while ((await shown(id)).status === 'queued');
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      const { body } = await installation.request('POST', `/v1/calls/${id}/end`);
+      expect(body.call).toMatchObject({ status: 'ended', endReason: 'ended_by_api' });
+      const rang = installation.carrier.callsTo(phone(30)).slice(before);
+      for (const call of rang) expect(await call.ended()).toMatchObject({ by: 'cancelled' });
+      const { rooms } = installation.livekit;
+      await waitFor(async () => (await rooms.listRooms([id])).length === 0 || undefined, {
+        what: 'the end of the room',
+        deadlineMs: 40_000,
+      });
+      expect(installation.carrier.callsTo(phone(30)).length - before).toBe(rang.length);
+      expect(await shown(id)).toMatchObject({ answeredAt: null, endReason: 'ended_by_api' });
+    },
+  );
 
   it('is not placed to a number that is suppressed, whenever that is', async () => {
     const later = new Date(Date.now() + 4_000).toISOString();

@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { LedgerClient } from '../ledger/client.ts';
 
 /*
- * What the process of an outbound call asks of its worker, and what it is answered. Both requests
- * wait for the worker: without it nothing may be dialled.
+ * What the process of an outbound call asks of its worker, and what it is answered. The order and the
+ * permission wait for the worker: without it nothing may be dialled.
  */
 
 /** Everything about the call that its process needs. */
@@ -21,11 +22,17 @@ export type DialOrder = z.infer<typeof DialOrder>;
 export const DIAL_ORDER = 'calls.dialOrder';
 export const BEGIN_DIALLING = 'calls.beginDialling';
 
+export const AWAIT_END = 'calls.awaitEnd';
+
 export const OrderRequest = z.object({ callId: z.string(), lease: z.number().int().positive() });
 
 /** Whether the phone may be called now. `begun` is committed: from here on nobody else will. */
 export const DialPermission = z.enum(['begun', 'blocked', 'fenced']);
 export type DialPermission = z.infer<typeof DialPermission>;
+
+/** Whether somebody wants the call to end; else the worker is to be asked again. */
+export const EndAnswer = z.object({ end: z.boolean() });
+export type EndAnswer = z.infer<typeof EndAnswer>;
 
 type Asker = Pick<LedgerClient, 'request'>;
 
@@ -45,4 +52,24 @@ export async function beginDialling(
 ): Promise<DialPermission> {
   const params = { callId: ticket.call, lease: ticket.lease };
   return DialPermission.parse(await ledger.request(BEGIN_DIALLING, params, signal));
+}
+
+/** The worker is gone, which ends the call elsewhere, or only its socket, which comes back. */
+const ASK_AGAIN_MS = 500;
+
+/** Resolves when somebody wants the call to end; rejects with the signal. */
+export async function endWanted(
+  ledger: Asker,
+  ticket: { call: string; lease: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const params = { callId: ticket.call, lease: ticket.lease };
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      if (EndAnswer.parse(await ledger.request(AWAIT_END, params, signal)).end) return;
+    } catch {
+      await sleep(ASK_AGAIN_MS, undefined, { signal, ref: false });
+    }
+  }
 }

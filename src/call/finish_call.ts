@@ -14,6 +14,7 @@ import { sessionUsage } from './usage.ts';
 /** Deadlines, so that nothing outside can keep a dead call alive. */
 const NOTICE_LIMIT_MS = 12_000;
 const TRANSFERRED_LEG_LIMIT_MS = 3_000;
+const HANG_UP_LIMIT_MS = 6_000;
 const SESSION_LIMIT_MS = 3_000;
 const RECORDING_LIMIT_MS = 3_000;
 const LEDGER_LIMIT_MS = 5_000;
@@ -43,6 +44,10 @@ export async function finishCall(
     if (reason === 'model_unavailable' && answered) await apologise(call, playNotice);
     if (LAST_WORD_IS_OURS.has(reason)) await lastWordsHeard(call);
     if (reason === 'transferred' || reason === 'forwarded') await transferredLegGone(call);
+    // A phone that is being dialled makes its room anew where that is gone.
+    await quietly(log, 'the phone could not be hung up', () =>
+      within(HANG_UP_LIMIT_MS, call.dialling),
+    );
     const [, closed] = await Promise.all([
       quietly(log, 'deleting the room failed', () =>
         deleteRoom(livekit.rooms, job.room.name ?? job.job.room?.name ?? ''),

@@ -35,6 +35,8 @@ export interface LiveCall {
   caller?: SipCaller;
   /** What the API gave for the templates. */
   variables: Readonly<Record<string, unknown>>;
+  /** From the INVITE on; settles when the phone was answered, or is certain not to ring any more. */
+  dialling?: Promise<unknown>;
   /** The SIP status that an outbound call failed with, where one came. */
   failedWith?: number | null;
   /** Where a start hook has answered, as it wants it. */

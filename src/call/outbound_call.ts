@@ -14,7 +14,7 @@ import type { CallRuntime } from './call_runtime.ts';
 import type { CallTicket } from './call_ticket.ts';
 import { converse, maxMinutes } from './conversation.ts';
 import { CallProfiles } from './current_profiles.ts';
-import { askForOrder, beginDialling, type DialOrder } from './dial_orders.ts';
+import { askForOrder, beginDialling, type DialOrder, endWanted } from './dial_orders.ts';
 import { disown } from './disown.ts';
 import type { LiveCall } from './live_call.ts';
 import { PHONE_IDENTITY } from './phone_identity.ts';
@@ -59,6 +59,11 @@ export async function placeCall(
     direction: 'outbound',
     opened: true,
   });
+  const { ending } = call;
+  endWanted(ledger, ticket, ending.signal).then(
+    () => ending.end('ended_by_api'),
+    () => undefined,
+  );
   try {
     // Beside all that comes before the INVITE, and the way of that: nothing else takes as long.
     const connected = orEnded(job.connect(), call.ending.signal);
@@ -153,6 +158,7 @@ async function dialPhone(
     maxCallDurationInSeconds: Math.ceil(maxMinutes(call) * 60) + 60,
     signal: ending.signal,
   });
+  call.dialling = dialled;
   void dialled.then((outcome) => unlessAnswered(call, outcome));
   await connected;
   onRinging(job.room, PHONE_IDENTITY, () => noteRinging(call));
@@ -183,6 +189,7 @@ async function adoptPhone(call: LiveCall, { order, connected }: Joining): Promis
     appearWithinMs: ADOPTED_LIMIT_MS,
     signal: call.ending.signal,
   });
+  call.dialling = followed;
   void followed.then((outcome) => unlessAnswered(call, outcome));
   await answered;
 }

@@ -5,24 +5,34 @@ import { neverDialled } from './dial_handler.ts';
 export interface CallEndOptions {
   store: Pick<Store, 'getCall' | 'takeForDialling'>;
   commit: (append: Append) => Promise<AppendResult>;
+  /** Tells the process that has the call to end it; `false` where none can be told. */
+  tell: (callId: string) => boolean;
   /** Drops every leg: a phone that rings stops, one that talks is hung up on. */
   deleteRoom: (room: string) => Promise<void>;
   clock?: () => number;
 }
 
-/** What a call process needs from the end of its room to its `call.ended`; a dead one has a sweep. */
+/** What a call process needs from being told to its `call.ended`; a dead one has a sweep. */
 const END_LIMIT_MS = 8_000;
 const LOOK_EVERY_MS = 100;
+/** A process that was told has deleted the room by then; the room of one that hangs or died is not left. */
+const DELETE_EVERY_MS = 2_000;
 
 /** Nobody dials with it: it only fences whoever had the call. */
 const END_LEASE_MS = 30_000;
 
 /**
  * Ends a call in whatever state it is, and returns it as it then is; `null` for an unknown one. A
- * call that waits is taken from whoever is about to dial it, so that it never is; one that goes on is
- * ended by its room, and its own process writes the end.
+ * call that waits is taken from whoever is about to dial it, so that it never is; of one that goes on the
+ * process is told, or it is ended by its room, and writes the end itself.
  */
-export function createCallEnd({ store, commit, deleteRoom, clock = Date.now }: CallEndOptions) {
+export function createCallEnd({
+  store,
+  commit,
+  tell,
+  deleteRoom,
+  clock = Date.now,
+}: CallEndOptions) {
   return async function end(callId: string, signal: AbortSignal): Promise<CallRecord | null> {
     const known = await store.getCall(callId);
     // Another platform's: it is not ours to end.
@@ -34,11 +44,17 @@ export function createCallEnd({ store, commit, deleteRoom, clock = Date.now }: C
       const append = neverDialled(callId, call.createdAt, 'ended_by_api', clock());
       await commit({ ...append, lease });
     }
-    if (turn.status !== 'ended') await deleteRoom(turn.call.room);
+    const isTold = turn.status === 'begun' && tell(callId);
+    if (turn.status !== 'ended' && !isTold) await deleteRoom(turn.call.room);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(END_LIMIT_MS)]);
+    let deleteAt = performance.now() + DELETE_EVERY_MS;
     for (;;) {
       const call = await store.getCall(callId);
       if (!call || call.state === 'ended' || limit.aborted) return call;
+      if (performance.now() >= deleteAt) {
+        await deleteRoom(call.room);
+        deleteAt = performance.now() + DELETE_EVERY_MS;
+      }
       await sleep(LOOK_EVERY_MS, undefined, { signal: limit }).catch(() => undefined);
     }
   };

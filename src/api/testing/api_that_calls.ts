@@ -38,6 +38,7 @@ export async function apiThatCalls(rules: Partial<GateRules> = {}) {
   const endCall = createCallEnd({
     store: { getCall: later('getCall'), takeForDialling: later('takeForDialling') },
     commit,
+    tell: () => false,
     deleteRoom: (room) => Promise.resolve(void rooms.push(room)),
   });
   const api = await testApi({ outbound, endCall });
