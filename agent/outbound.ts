@@ -59,16 +59,18 @@ export function startOutbound(
     livekit: LiveKitApi;
     load: WorkerLoad;
     profiles: Profiles;
+    /** Resolves when calls may be dialled: phones that ring already need the next processes. */
+    tidied: Promise<void>;
   },
 ): Outbound {
-  const { store, commits, livekit, load, profiles } = parts;
+  const { store, commits, livekit, load, profiles, tidied } = parts;
   const { agentName } = settings.livekit;
   const commit = (append: Append) => commits.append(append, append.callId);
   const gate = new DialGate({ store, rules: settings.gate });
 
-  let registered = false;
-  void load.registered.then(() => {
-    registered = true;
+  let ready = false;
+  void Promise.all([load.registered, tidied]).then(() => {
+    ready = true;
   });
   const desk = new DialDesk({
     store,
@@ -82,7 +84,7 @@ export function startOutbound(
     desk,
     gate: unlessReachedSince(gate, store),
     capacity: dialCapacity({
-      ready: () => registered,
+      ready: () => ready,
       inboundCalls: () => load.inboundCalls(),
       outboundCalls: () => load.outboundCalls(),
       maxCalls: settings.calls.max,

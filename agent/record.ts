@@ -48,6 +48,9 @@ const DELIVERY_STOP_LIMIT_MS = 5_000;
 /** Long enough to cost nothing, short enough that a lost answer is asked for again soon. */
 const LONG_POLL_MS = 20_000;
 
+/** Longer than the processes of the worker before have to come back; then others are dialled all the same. */
+const TIDY_LIMIT_MS = 15_000;
+
 /** Everything durable in the worker's main process: store, ledger, deliveries. */
 export interface RunningRecord {
   ledger: Ledger;
@@ -104,7 +107,15 @@ export async function startRecord(
   const metrics = createMetrics({ store, liveCalls });
   const ending = Promise.withResolvers<void>();
   const commits = new GroupCommit({ store });
-  const outbound = startOutbound(settings, { store, commits, livekit, load, profiles });
+  const tidied = Promise.withResolvers<void>();
+  const outbound = startOutbound(settings, {
+    store,
+    commits,
+    livekit,
+    load,
+    profiles,
+    tidied: tidied.promise,
+  });
   const requests = {
     ...requestHandlers(store, ending.promise),
     ...outbound.requests,
@@ -159,6 +170,7 @@ export async function startRecord(
     host = listening;
     sweeper.start(listening);
     sweeper.takeLeftBehind();
+    void sweeper.tidied(AbortSignal.timeout(TIDY_LIMIT_MS)).then(tidied.resolve);
     const deliveries = startDeliveries(settings, {
       store: store.background,
       secrets,

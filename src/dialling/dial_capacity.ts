@@ -1,7 +1,7 @@
 import type { DialCapacity } from './dial_handler.ts';
 
 export interface DialCapacityOptions {
-  /** Whether LiveKit knows this worker: before that a dispatch would find nobody. */
+  /** Whether LiveKit knows this worker, and what the one before has left is in good hands. */
   ready: () => boolean;
   /** Calls of this worker that came in. */
   inboundCalls: () => number;

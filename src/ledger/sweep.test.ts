@@ -116,7 +116,8 @@ describe('Sweeper', () => {
     held.add(survivor);
     sweeper.start(holders);
     sweeper.takeLeftBehind();
-    await vi.waitFor(() => expect(fake.types(dead)).toContain('call.ended'));
+    await sweeper.tidied(AbortSignal.timeout(5_000));
+    expect(fake.types(dead)).toContain('call.ended');
     expect(fake.types(survivor)).toEqual(['call.started']);
     expect(fake.call(survivor)).toMatchObject({ lease: 1 });
     expect(fake.expired).toEqual([dead]);

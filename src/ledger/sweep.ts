@@ -162,6 +162,23 @@ export class Sweeper {
     );
   }
 
+  /**
+   * Resolves when of the calls that the worker before has left each is given to a process, or ended; at the
+   * latest when the signal aborts.
+   */
+  async tidied(signal: AbortSignal): Promise<void> {
+    const late = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    const tidied = async () => {
+      await this.#leftBehind;
+      while (this.#sweeping !== null) await this.#sweeping;
+      await Promise.all(this.#busy.values());
+    };
+    await Promise.race([tidied(), late]);
+  }
+
   /** Stops between two steps; calls in hand are left abandoned, for the next worker. */
   async close(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable, Transaction, Updateable } from 'kysely';
+import { type Kysely, type Selectable, sql, type Transaction, type Updateable } from 'kysely';
 import type { EndpointRecord, EndpointStore, Sealed, SignatureFamily } from './endpoint_store.ts';
 import { GIVEN_UP_AT_A_TIME, giveUpTarget } from './given_up.ts';
 import type { EndpointTable, Tables } from './schema.ts';
@@ -46,6 +46,7 @@ export async function updateEndpoint(
   trx: Transaction<Tables>,
   id: string,
   patch: Parameters<EndpointStore['updateEndpoint']>[1],
+  now: number,
 ): Promise<EndpointRecord | null> {
   const before = await getEndpoint(trx, id);
   if (before === null) return null;
@@ -65,8 +66,25 @@ export async function updateEndpoint(
   }
   if (Object.keys(set).length === 0) return before;
   await trx.updateTable('endpoints').set(set).where('id', '=', id).execute();
+  if (patch.status === 'active' && before.status !== 'active') await letGo(trx, id, now);
   return await getEndpoint(trx, id);
 }
+
+/** What was claimed as its endpoint was paused has been put off for a moment, and is due now. */
+async function letGo(trx: Transaction<Tables>, target: string, now: number): Promise<void> {
+  await trx
+    .updateTable('jobs')
+    .set({ next_at: now })
+    .where('target', '=', target)
+    .where('state', '=', sql.lit('waiting' as const))
+    .where('claim_id', 'is', null)
+    .where('next_at', '>', now)
+    .where('next_at', '<=', now + PUT_OFF_AT_MOST_MS)
+    .execute();
+}
+
+/** Longer than any hold of a delivery; a retry that is due by then may come now as well. */
+const PUT_OFF_AT_MOST_MS = 60_000;
 
 /** See `given_up.ts` for what waits for it. */
 export async function deleteEndpoint(trx: Transaction<Tables>, id: string): Promise<boolean> {

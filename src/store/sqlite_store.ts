@@ -343,7 +343,9 @@ class SqliteStore implements SqliteStores {
     this.#lane.read((db) => endpoints.listEndpoints(db, query));
 
   updateEndpoint: Store['updateEndpoint'] = async (id, patch) => {
-    const endpoint = await this.#resubscribing((trx) => endpoints.updateEndpoint(trx, id, patch));
+    const endpoint = await this.#resubscribing((trx) =>
+      endpoints.updateEndpoint(trx, id, patch, this.#now()),
+    );
     // What waited for it may go.
     if (endpoint !== null && patch.status === 'active') this.#announceJobs();
     return endpoint;

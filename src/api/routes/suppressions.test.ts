@@ -27,6 +27,17 @@ it('a number is suppressed once, however often and however it is written', async
   expect(again).toMatchObject({ status: 200, body: added.body });
 });
 
+it('refuses two numbers that differ: one of them would not be on the list', async () => {
+  const api = await testApi();
+  const post = (phoneNumber: string) =>
+    api.request('POST', '/v1/suppressions', { body: { phone: PHONE, phoneNumber } });
+  expect(await post('+15550100505')).toMatchObject({
+    status: 400,
+    body: { error: { message: 'phoneNumber: is another than phone: send one of them' } },
+  });
+  expect(await post(PHONE)).toMatchObject({ status: 201 });
+});
+
 it('without a reason there is none', async () => {
   const api = await testApi();
   for (const [index, reason] of [undefined, null, '', '  '].entries()) {

@@ -3,7 +3,7 @@ import { toE164 } from '../../config/phone_number.ts';
 import { newId } from '../../ids.ts';
 import type { SuppressionRecord } from '../../store/suppression_store.ts';
 import type { ApiApp } from '../api_app.ts';
-import { notFound } from '../api_error.ts';
+import { invalidField, notFound } from '../api_error.ts';
 import type { ApiOptions } from '../api_options.ts';
 import { e164 } from '../e164.ts';
 import { NextCursor, pageQuery, readPage } from '../page.ts';
@@ -57,9 +57,13 @@ export function suppressionRoutes(app: ApiApp, { store }: ApiOptions): void {
     },
     async ({ body }, reply) => {
       const now = Date.now();
+      const phone = e164('phone', body.phone || body.phoneNumber || '');
+      if (body.phoneNumber && e164('phoneNumber', body.phoneNumber) !== phone) {
+        throw invalidField('phoneNumber', 'is another than phone: send one of them');
+      }
       const { suppression, created } = await store.addSuppression({
         id: newId('sup', now),
-        phone: e164('phone', body.phone || body.phoneNumber || ''),
+        phone,
         source: 'api',
         reason: body.reason || null,
         callId: null,

@@ -30,6 +30,20 @@ export function endpointDeliveryConformance(t: StoreUnderTest): void {
       expect(await typesOf()).toEqual(['a.b', 'a.c']);
     });
 
+    // Put off by 15 s as it was paused, it was sent 15 s after it had been set active again.
+    it('gets what was claimed as it was paused as soon as it is active', async () => {
+      const callId = await open();
+      const resting = await t.subscribe();
+      await t.happen(callId, 'a.b');
+      const [job] = await t.claimAll();
+      await t.store.updateEndpoint(resting, { status: 'paused' });
+      const hold = settlement(job!, { state: 'retry', at: START + 15_000 });
+      await t.store.settleJobs([{ ...hold, counts: false }]);
+      t.now += 1;
+      await t.store.updateEndpoint(resting, { status: 'active' });
+      expect(await typesOf()).toEqual(['a.b']);
+    });
+
     // An operator was alarmed by the age of a delivery that waited as it had been told to.
     it.each(['paused', 'disabled'] as const)('is nobody’s alarm while %s', async (status) => {
       const callId = await open();
