@@ -48,10 +48,12 @@ export async function finishCall(
     await quietly(log, 'the phone could not be hung up', () =>
       within(HANG_UP_LIMIT_MS, call.dialling),
     );
-    const [, closed] = await Promise.all([
+    const deleteOurs = () =>
       quietly(log, 'deleting the room failed', () =>
         deleteRoom(livekit.rooms, job.room.name ?? job.job.room?.name ?? ''),
-      ),
+      );
+    const [, closed] = await Promise.all([
+      deleteOurs(),
       quietly(log, 'closing the session failed', () =>
         within(SESSION_LIMIT_MS, call.session?.close() ?? call.model?.discard()),
       ),
@@ -63,6 +65,8 @@ export async function finishCall(
     await quietly(log, 'writing the end failed', () =>
       journal.ended(reason, failed, sessionUsage(call)),
     );
+    // Whoever was still on the way into it has made it anew, and LiveKit keeps an empty one for 5 min.
+    if (call.dialling && !answered) await deleteOurs();
   } else {
     [sessionClosed] = await Promise.all([
       quietly(log, 'closing the session failed', () =>
