@@ -129,16 +129,17 @@ async function giveUp(options: DialOptions, request: Promise<unknown>): Promise<
   const { rooms, identity } = options;
   const limit = performance.now() + GIVE_UP_LIMIT_MS;
   let settled: { result: unknown } | undefined;
-  void request.then((result) => {
+  const settling = request.then((result) => {
     settled = { result };
   });
   let wasThere = false;
   while (performance.now() < limit) {
-    const over = settled && (wasThere || !isLost(settled.result));
+    const over = settled && !isLost(settled.result);
     const removed = await hangUpLeg(rooms, nameOf(options), identity).catch(() => undefined);
     wasThere ||= removed === true;
-    if (removed === false && over) return without('cancelled');
-    await pause(REMOVE_AGAIN_MS);
+    if ((removed === false && over) || (wasThere && settled)) return without('cancelled');
+    const again = pause(REMOVE_AGAIN_MS);
+    await (settled ? again : Promise.race([settling, again]));
   }
   return wasThere ? without('cancelled') : without('unknown', 'LiveKit does not answer');
 }
