@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { LedgerClient } from '../ledger/client.ts';
+import type { CallTicket } from './call_ticket.ts';
 
 /*
  * What the process of an outbound call asks of its worker, and what it is answered. The order and the
@@ -35,22 +36,28 @@ export const EndAnswer = z.object({ end: z.boolean() });
 export type EndAnswer = z.infer<typeof EndAnswer>;
 
 type Asker = Pick<LedgerClient, 'request'>;
+type Ticket = Pick<CallTicket, 'call' | 'lease'>;
+
+const paramsOf = ({ call, lease }: Ticket): z.infer<typeof OrderRequest> => ({
+  callId: call,
+  lease,
+});
 
 export async function askForOrder(
   ledger: Asker,
-  ticket: { call: string; lease: number },
+  ticket: Ticket,
   signal: AbortSignal,
 ): Promise<DialOrder> {
-  const params = { callId: ticket.call, lease: ticket.lease };
+  const params = paramsOf(ticket);
   return DialOrder.parse(await ledger.request(DIAL_ORDER, params, signal));
 }
 
 export async function beginDialling(
   ledger: Asker,
-  ticket: { call: string; lease: number },
+  ticket: Ticket,
   signal: AbortSignal,
 ): Promise<DialPermission> {
-  const params = { callId: ticket.call, lease: ticket.lease };
+  const params = paramsOf(ticket);
   return DialPermission.parse(await ledger.request(BEGIN_DIALLING, params, signal));
 }
 
@@ -58,12 +65,8 @@ export async function beginDialling(
 const ASK_AGAIN_MS = 500;
 
 /** Resolves when somebody wants the call to end; rejects with the signal. */
-export async function endWanted(
-  ledger: Asker,
-  ticket: { call: string; lease: number },
-  signal: AbortSignal,
-): Promise<void> {
-  const params = { callId: ticket.call, lease: ticket.lease };
+export async function endWanted(ledger: Asker, ticket: Ticket, signal: AbortSignal): Promise<void> {
+  const params = paramsOf(ticket);
   for (;;) {
     signal.throwIfAborted();
     try {

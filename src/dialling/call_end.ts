@@ -15,7 +15,7 @@ export interface CallEndOptions {
 /** What a call process needs from being told to its `call.ended`; a dead one has a sweep. */
 const END_LIMIT_MS = 8_000;
 const LOOK_EVERY_MS = 100;
-/** A process that was told has deleted the room by then; the room of one that hangs or died is not left. */
+/** A process that was told mostly has deleted the room by then; that of one that hangs or died is not left. */
 const DELETE_EVERY_MS = 2_000;
 
 /** Nobody dials with it: it only fences whoever had the call. */

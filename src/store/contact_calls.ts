@@ -43,25 +43,20 @@ const countOne = prepared((db, { id }: { id: string }) =>
     .where('id', '=', id),
 );
 
-const keepAsLast = prepared(
-  (
-    db,
-    {
-      id,
-      at,
-      duration,
-      outcome,
-    }: Pick<CallRecord, 'outcome'> & {
-      id: string;
-      at: number;
-      duration: number;
-    },
-  ) =>
-    db
-      .updateTable('contacts')
-      .set({ last_call_at: at, last_call_duration: duration, last_outcome: outcome })
-      .where('id', '=', id)
-      .where(({ or, eb }) => or([eb('last_call_at', 'is', null), eb('last_call_at', '<=', at)])),
+interface LastCall extends Pick<CallRecord, 'outcome'> {
+  /** Of the contact. */
+  id: string;
+  at: number;
+  /** Seconds. */
+  duration: number;
+}
+
+const keepAsLast = prepared((db, { id, at, duration, outcome }: LastCall) =>
+  db
+    .updateTable('contacts')
+    .set({ last_call_at: at, last_call_duration: duration, last_outcome: outcome })
+    .where('id', '=', id)
+    .where(({ or, eb }) => or([eb('last_call_at', 'is', null), eb('last_call_at', '<=', at)])),
 );
 
 /** `null` where it is nobody's, or the contact is not there any more. */
