@@ -26,6 +26,14 @@ describe('EndRequests', () => {
     expect(await ask('call_1')).toEqual({ end: true });
   });
 
+  it('tells a process that adopts the call of one that was told and died', async () => {
+    const { ends, ask } = setUp();
+    const told = ask('call_1');
+    expect(ends.tell('call_1')).toBe(true);
+    expect(await told).toEqual({ end: true });
+    expect(await ask('call_1')).toEqual({ end: true });
+  });
+
   it('knows that a process that is gone does not wait', () => {
     const { ends, ask } = setUp();
     const gone = new AbortController();

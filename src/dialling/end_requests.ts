@@ -3,8 +3,11 @@ import type { RequestHandlers } from '../ledger/host_session.ts';
 
 /** So long a process waits for one answer; then it asks again. */
 const LONG_POLL_MS = 20_000;
-/** A process asks within a moment of its start, and again within a second of a lost connection. */
-const KEPT_MS = 30_000;
+/**
+ * A process asks within a moment of its start, and again within a second of a lost connection; one that
+ * adopts the call of a dead one asks when that one's lease of 30 s has run out.
+ */
+const KEPT_MS = 60_000;
 
 /**
  * Where the processes of outbound calls wait to be told that somebody wants their call to end. To delete the
@@ -13,8 +16,8 @@ const KEPT_MS = 30_000;
  */
 export class EndRequests {
   readonly #waiting = new Map<string, Set<() => void>>();
-  /** Wanted while nobody waited. */
-  readonly #wanted = new Set<string>();
+  /** Kept also of those that were told: such a process may die of it, and its call be adopted. */
+  readonly #wanted = new Map<string, NodeJS.Timeout>();
 
   /** For the ledger's host. */
   readonly requests: RequestHandlers = {
@@ -23,14 +26,11 @@ export class EndRequests {
 
   /** Tells the process of this call; `false` where none waits to be told, or none any more. */
   tell(callId: string): boolean {
+    clearTimeout(this.#wanted.get(callId));
+    this.#wanted.set(callId, setTimeout(() => this.#wanted.delete(callId), KEPT_MS).unref());
     const waiting = this.#waiting.get(callId);
-    if (waiting === undefined) {
-      this.#wanted.add(callId);
-      setTimeout(() => this.#wanted.delete(callId), KEPT_MS).unref();
-      return false;
-    }
-    for (const told of waiting) told();
-    return true;
+    for (const told of waiting ?? []) told();
+    return waiting !== undefined;
   }
 
   #await(callId: string, signal: AbortSignal): Promise<EndAnswer> {
