@@ -100,7 +100,10 @@ class BatchWriter {
   async read(batch: readonly Append[]): Promise<void> {
     const callIds = [...new Set(batch.flatMap((entry) => entry.callId ?? []))].sort();
     if (callIds.length > 0) {
-      const { rows } = await knownCalls(this.#trx, { ids: JSON.stringify(callIds) });
+      const [id] = callIds;
+      const { rows } = await (callIds.length === 1 && id !== undefined
+        ? knownCall(this.#trx, { id })
+        : knownCalls(this.#trx, { ids: JSON.stringify(callIds) }));
       for (const row of rows) this.#know(row);
     }
     // A call that is not known has no events yet.
@@ -395,6 +398,11 @@ const RELEASE = CompiledQuery.raw('release entry');
 
 const knownCalls = prepared((db, { ids }: { ids: string }) =>
   db.selectFrom('calls').selectAll().where('id', 'in', inJsonList<string>(ids)).orderBy('id'),
+);
+
+/** As many appends come alone: to take a list apart takes longer than the look-up. */
+const knownCall = prepared((db, { id }: { id: string }) =>
+  db.selectFrom('calls').selectAll().where('id', '=', id),
 );
 
 const insertCall = prepared((db, row: Insertable<CallTable>) => db.insertInto('calls').values(row));

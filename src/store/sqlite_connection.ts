@@ -17,6 +17,8 @@ import type { Tables } from './schema.ts';
  *
  * - WAL with `synchronous=NORMAL`: a commit only writes. It is fsynced before anybody is promised it, and
  *   where that takes its time, beside this thread (`quick_sync.ts`, `wal_sync.ts`).
+ * - `temp_store=MEMORY`: a savepoint keeps what its pages were, and beyond 64 KB, which is what opening a call
+ *   comes to, in a file that is made and deleted for it: 0.3 of the 1.6 ms of such an append.
  * - `secure_delete`: what is deleted of persons is overwritten in the file, not merely unlinked.
  * - `busy_timeout`: only a person with the `sqlite3` shell can be in the way (DATA_DIR is locked).
  */
@@ -29,6 +31,7 @@ export function openSqliteConnection(
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = NORMAL');
     database.pragma('foreign_keys = ON');
+    database.pragma('temp_store = MEMORY');
     database.pragma('secure_delete = ON');
     database.pragma(`cache_size = -${CACHE_KIB}`);
     if (autocheckpointPages !== undefined) {
