@@ -38,8 +38,8 @@ export class SqliteLane {
   }
 
   /**
-   * A transaction that a power cut may undo: for claims and plain successes, whose loss costs one
-   * more delivery of the same event, for pruning and for renewals. The next fsync covers these as well.
+   * A transaction that a power cut may undo: for claims, successes and failures that are tried again, whose
+   * loss costs one more attempt, for pruning and for renewals. The next fsync covers these as well.
    */
   unsynced<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
     return this.inLine(() => this.commit(work));

@@ -277,9 +277,11 @@ class SqliteStore implements SqliteStores {
   };
 
   async settleJobs(settlements: readonly Settlement[]): Promise<void> {
-    const allDelivered = settlements.every(({ next, append }) => next.state === 'done' && !append);
+    const mayBeUndone = settlements.every(
+      ({ next, append }) => next.state !== 'exhausted' && !append,
+    );
     const write = (trx: Transaction<Tables>) => settleJobs(trx, settlements, this.#options);
-    const moreToDo = await (allDelivered
+    const moreToDo = await (mayBeUndone
       ? this.#lane.unsynced(write)
       : this.#lane.transaction(write));
     if (moreToDo) this.#announceJobs();
