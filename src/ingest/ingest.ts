@@ -4,6 +4,7 @@ import type { Report } from '../events/reported_call.ts';
 import { within } from '../ledger/within.ts';
 import type { Append, AppendResult } from '../store/store.ts';
 import { claimsToBeSigned, type IngestSecrets, judgeSignatures } from './authenticate.ts';
+import { faultOfCallId } from './call_id.ts';
 import { isObject } from './loose.ts';
 import type { Reading } from './platform.ts';
 import { recognise } from './platforms.ts';
@@ -16,7 +17,7 @@ import { reportAppend } from './report_append.ts';
  *
  *   body ─ recognised? ─ signatures judged ─┬─ wrong, or neither key nor signature ─▶ 401, counted
  *                                           ▼
- *                              read ─┬─ no JSON, no id of a call ───────────────────▶ 400
+ *                              read ─┬─ no JSON, no id that a call can have ────────▶ 400
  *                                    ├─ a question ─▶ the CRM, at most 3.5 s ───────▶ 200, the answer
  *                                    └─ a report ─▶ of an end that names no contact: the CRM, 1 s
  *                                                ─▶ one durable append ─────────────▶ 200
@@ -101,6 +102,8 @@ export function createIngest(options: IngestOptions): Ingest {
       const answer = await answerQuestion(reading.question, questions, gone());
       return { status: 200, body: answer, platform: provider, outcome: 'question' };
     }
+    const fault = faultOfCallId(reading.callId);
+    if (fault !== null) return invalid(provider, fault);
     return await report({ provider, reading, body });
   };
 

@@ -20,6 +20,16 @@ function loose<T>(read: (value: unknown) => T) {
 /** Text or a number, on at most 256 characters; an empty one counts as missing. */
 export const text = loose((value) => readText(value, MAX_TEXT));
 
+/**
+ * The id of a call, as long as it is; spaces around it do not count. A whole number that is too large for
+ * JSON to carry is missing, for it has been rounded to that of another call.
+ */
+export const id = loose((value) => {
+  if (typeof value === 'string') return value.trim() || undefined;
+  const isRounded = Number.isInteger(value) && !Number.isSafeInteger(value);
+  return isRounded ? undefined : readText(value, MAX_TEXT);
+});
+
 /** Text as long as it is. */
 export const longText = loose((value) => readText(value, Number.POSITIVE_INFINITY));
 

@@ -18,7 +18,7 @@ export type Reading =
   /** It says something of a call. */
   | {
       kind: 'report';
-      /** The platform's id of the call. */
+      /** The platform's id of the call, whole. */
       callId: string;
       /** In the platform's words. */
       event: string;

@@ -362,11 +362,29 @@ describe('a body of any size', () => {
     expect(await door.tell(within)).toMatchObject({ status: 200 });
     const odd = {
       provider: 'x',
-      callId: 'a\u0000b\ud800',
+      callId: 'd2',
+      summary: 'a\u0000b\ud800',
       event: 'call.completed',
       __proto__: { a: 1 },
     };
     expect(await door.tell(odd)).toMatchObject({ status: 200 });
+  });
+
+  it('of a call whose id is no text that can be kept is refused', async () => {
+    const door = await openDoor();
+    for (const callId of ['a\u0000b', '\u0000', 'a\nb', 'a\u0085', 'a\ud800']) {
+      expect(await door.tell(simplified('call.ringing', { callId }))).toMatchObject({
+        status: 400,
+        body: {
+          error: 'Invalid webhook payload',
+          message: expect.stringContaining('Invalid field: callId'),
+        },
+      });
+    }
+    // More digits than a number has in JSON: the next one would have been the same call.
+    const rounded = `{"provider":"x","event":"call.ringing","callId":12345678901234567891}`;
+    expect(await door.tell(rounded)).toMatchObject({ status: 400 });
+    expect(await door.store.listCalls({ limit: 5 })).toEqual([]);
   });
 
   it('without the id of a call is refused', async () => {

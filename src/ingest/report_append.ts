@@ -2,6 +2,7 @@ import type { Report } from '../events/reported_call.ts';
 import { derivedId, newId } from '../ids.ts';
 import type { Append, FactDraft } from '../store/store.ts';
 import type { IngestSecrets } from './authenticate.ts';
+import { keptCallId } from './call_id.ts';
 import { credentialsIn, kept, withoutCredentials } from './free_form.ts';
 import type { Reading } from './platform.ts';
 
@@ -34,7 +35,7 @@ export function reportAppend(
   const credentials = [...credentialsIn(body), ...own];
   const callId = newId('call', now);
   const report = clean(reading.report, credentials);
-  const reportedBy = { provider, callId: withoutCredentials(reading.callId, credentials) };
+  const reportedBy = { provider, callId: keptCallId(reading.callId, credentials) };
   const factId = (said: unknown) =>
     derivedId('fct', report.at ?? 0, JSON.stringify([provider, reportedBy.callId, said]));
   const facts: FactDraft[] = [

@@ -39,8 +39,8 @@ const OF_A_CALL = [
 ] as const;
 
 const Call = z.object({
-  call_id: loose.text,
-  c_id: loose.text,
+  call_id: loose.id,
+  c_id: loose.id,
   category: loose.text,
   call_length: loose.lengthInMinutes,
   corrected_duration: loose.lengthInSeconds,

@@ -43,7 +43,7 @@ const Body = z.object({
   type: loose.text,
   event_timestamp: loose.timeInSeconds,
   data: loose.part({
-    conversation_id: loose.text,
+    conversation_id: loose.id,
     agent_id: loose.text,
     status: loose.text,
     failure_reason: loose.text,

@@ -3,7 +3,7 @@ import * as loose from '../loose.ts';
 
 /** Retell's call object, as far as we read it. */
 export const RetellCall = loose.part({
-  call_id: loose.text,
+  call_id: loose.id,
   call_type: loose.text,
   call_status: loose.text,
   direction: loose.text,

@@ -52,8 +52,8 @@ export function readSimplified(body: JsonObject): Reading {
 }
 
 const Fields = {
-  id: loose.text,
-  call_id: loose.text,
+  id: loose.id,
+  call_id: loose.id,
   status: loose.text,
   call_status: loose.text,
   direction: loose.text,
@@ -94,8 +94,8 @@ const Fields = {
 
 const Call = z.object({
   ...Fields,
-  callId: loose.text,
-  conversation_id: loose.text,
+  callId: loose.id,
+  conversation_id: loose.id,
   event: loose.text,
   event_type: loose.text,
   type: loose.text,

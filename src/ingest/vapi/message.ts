@@ -32,7 +32,7 @@ export const VapiMessage = loose.part({
   phoneNumber: Party,
   customer: Party,
   call: loose.part({
-    id: loose.text,
+    id: loose.id,
     type: loose.text,
     createdAt: loose.timeInMs,
     startedAt: loose.timeInMs,
