@@ -87,7 +87,7 @@ export interface ReportedCall {
   contact: { id: string | null; name: string | null };
   metadata: Record<string, unknown>;
   createdAt: number;
-  initiated: boolean;
+  beginning: Beginning;
   /** `null`: nobody said that it rang. */
   ringingAt: number | null;
   /** `null`: not known yet. */
@@ -113,6 +113,20 @@ export interface ReportedCall {
   extraction: Record<string, unknown> | null;
   outcome: (typeof OUTCOMES)[number] | null;
   moreWithinMs: number | null;
+}
+
+/**
+ * Which events its beginning has. Each report that says how far the call is decides for itself, and of what
+ * one has decided no other takes anything back: so these are the same in any order. A report that does not
+ * say who called speaks of an outbound call, as the row does where none says it.
+ */
+export interface Beginning {
+  /** We called. */
+  goesOut: boolean;
+  /** The other party called. */
+  comesIn: boolean;
+  /** The far phone rang, of a call that we placed. */
+  ringsOut: boolean;
 }
 
 const known = new WeakMap<readonly FactDraft[], ReportedCall | null>();
@@ -172,7 +186,7 @@ function together(facts: readonly FactDraft[]): ReportedCall | null {
     contact: contactOf(latest('contactId'), latest('contactName'), latest('found')),
     metadata: Object.assign({}, ...reports.map(({ report }) => report.metadata)),
     createdAt,
-    initiated: staged('initiated') !== undefined,
+    beginning: beginningOf(reports.map(({ report }) => report)),
     ringingAt: timeOf(staged('ringing')),
     answered,
     answeredAt: answered === true ? answerOf(toldAnsweredAt, end, durationMs, createdAt) : null,
@@ -194,6 +208,16 @@ function together(facts: readonly FactDraft[]): ReportedCall | null {
     extraction: latest('extraction') ?? null,
     outcome: latest('outcome') ?? null,
     moreWithinMs: latest('moreWithinMs') ?? null,
+  };
+}
+
+function beginningOf(reports: readonly Report[]): Beginning {
+  const steps = reports.filter(({ stage }) => stage !== 'told' && stage !== 'closed');
+  const outward = steps.filter(({ direction }) => direction !== 'inbound');
+  return {
+    goesOut: outward.length > 0,
+    comesIn: outward.length < steps.length,
+    ringsOut: outward.some(({ stage }) => stage === 'ringing'),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Followed } from '../store/event_composer.ts';
 import type { CallRecord, EventDraft, FactDraft, JobDraft } from '../store/store.ts';
 import { draftEvent, type EventDraftData, type EventType } from './catalogue.ts';
 import { completionJob } from './completion_job.ts';
-import { type ReportedCall, reportedCall } from './reported_call.ts';
+import { type Beginning, type ReportedCall, reportedCall } from './reported_call.ts';
 
 /**
  * How long an end that is only half told is left open: some platforms say first that a call ended, and
@@ -17,7 +17,8 @@ const END_GRACE_MS = 15_000;
  * allowed by the presence of something told, it is in the end the same events in any order.
  *
  * ```
- * initiated* ─▶ started* | ringing* ─▶ answered* ─▶ failed* ─▶ ended ─▶ recording_ready*    (* = where told)
+ * initiated | started ─▶ ringing* ─▶ answered* ─▶ failed* ─▶ ended ─▶ recording_ready*    (* = where told)
+ *  outbound    inbound   outbound
  *                                                               ▲
  *     half told: closed 15 s later; silent for INGEST_STALE_AFTER: closed, `unknown`
  * ```
@@ -42,6 +43,7 @@ export function completionAfterReports(call: CallRecord, facts: readonly FactDra
 }
 
 function rowOf(call: CallRecord, told: ReportedCall): CallRecord {
+  // What the simplified shape tells has no direction by its contract, and its events are those of a dialler.
   const direction = told.direction ?? 'outbound';
   const { from, answeredAt, createdAt, metadata } = told;
   const to = told.to ?? '';
@@ -81,14 +83,11 @@ function eventsOf(call: CallRecord, told: ReportedCall): EventDraft[] {
   const draft = <T extends EventType>(type: T, data: EventDraftData[T], time: number) =>
     draftEvent(type, data, { id: eventId(call, type), time });
   const { createdAt, ringingAt, answeredAt } = told;
+  const { goesOut, comesIn, ringsOut } = beginningOf(told);
   const events: EventDraft[] = [];
-  if (told.initiated || told.direction === 'outbound') {
-    events.push(draft('call.initiated', {}, createdAt));
-  }
-  if (told.direction === 'inbound') events.push(draft('call.started', {}, createdAt));
-  if (ringingAt !== null && told.direction !== 'inbound') {
-    events.push(draft('call.ringing', {}, ringingAt));
-  }
+  if (goesOut) events.push(draft('call.initiated', {}, createdAt));
+  if (comesIn) events.push(draft('call.started', {}, createdAt));
+  if (ringsOut && ringingAt !== null) events.push(draft('call.ringing', {}, ringingAt));
   if (answeredAt !== null) {
     const ring_ms = Math.max(0, answeredAt - (ringingAt ?? createdAt));
     events.push(draft('call.answered', { ring_ms, context: 'none' }, answeredAt));
@@ -106,6 +105,13 @@ function eventsOf(call: CallRecord, told: ReportedCall): EventDraft[] {
     events.push(draft('call.recording_ready', data, endedAt));
   }
   return events;
+}
+
+/** Of a call that is closed without anybody having said how far it was, the first event is its row's. */
+function beginningOf({ beginning, ended, direction }: ReportedCall): Beginning {
+  if (beginning.goesOut || beginning.comesIn || !ended) return beginning;
+  const comesIn = direction === 'inbound';
+  return { goesOut: !comesIn, comesIn, ringsOut: false };
 }
 
 /** By the call, whose id belongs to the platform's, and the type. */

@@ -149,6 +149,7 @@ async function contactFor(
   { stage, contactId, direction, from, to }: Report,
   { crm, log }: QuestionOptions,
 ): Promise<Report['found']> {
+  // Without a direction as the call's row has it: it counts as outbound.
   const phone = direction === 'inbound' ? from : to;
   const isEnd = stage === 'ended' || stage === 'analysed';
   if (!isEnd || contactId !== undefined || phone === undefined) return undefined;

@@ -118,6 +118,22 @@ describe('a call of another platform', () => {
     });
   });
 
+  it.each([
+    [undefined, 'outbound', 'call.initiated', OURS],
+    ['outbound', 'outbound', 'call.initiated', OURS],
+    ['inbound', 'inbound', 'call.started', CALLER],
+  ])(
+    'whose only report has the direction %j is %s, and begins with %s',
+    async (given, direction, first, phone) => {
+      const door = await openDoor();
+      const body = simplified('call.completed', { direction: given, duration: 96 });
+      const record = await recordOf(door, await told(door, [body]));
+      expect(types(record)).toEqual([first, 'call.answered', 'call.ended']);
+      expect(record.events.map(({ data }) => data.direction)).toEqual(Array(3).fill(direction));
+      expect(record.call).toMatchObject({ direction, contact: { phone } });
+    },
+  );
+
   const stories = {
     retell: [retell.started(), retell.ended(), retell.analyzed()],
     vapi: [vapi.ringing(), vapi.inProgress(), vapi.ended(), vapi.report()],
@@ -130,6 +146,26 @@ describe('a call of another platform', () => {
         callId: 'sim_2',
         status: 'no-answer',
         timestamp: '2026-11-02T09:00:40Z',
+      }),
+    ],
+    // Its first event was missing, or came only where the report with the direction came first.
+    'a dialler that does not say who called': [
+      simplified('call.ringing', { callId: 'sim_3', timestamp: '2026-11-02T09:00:03Z' }),
+      simplified('call.completed', {
+        callId: 'sim_3',
+        duration: 96,
+        timestamp: '2026-11-02T09:01:36Z',
+      }),
+    ],
+    'one that says it at the end alone': [
+      simplified('call.initiated', { callId: 'sim_4', timestamp: '2026-11-02T08:59:55Z' }),
+      simplified('call.ringing', { callId: 'sim_4', timestamp: '2026-11-02T09:00:03Z' }),
+      simplified('call.answered', { callId: 'sim_4', timestamp: '2026-11-02T09:00:10Z' }),
+      simplified('call.completed', {
+        callId: 'sim_4',
+        direction: 'inbound',
+        duration: 96,
+        timestamp: '2026-11-02T09:01:36Z',
       }),
     ],
   };
