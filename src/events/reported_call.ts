@@ -146,10 +146,10 @@ export function reportedCall(facts: readonly FactDraft[]): ReportedCall | null {
 function together(facts: readonly FactDraft[]): ReportedCall | null {
   const reports = sorted(facts);
   if (reports.length === 0) return null;
-  const latest = <K extends keyof Report>(key: K) =>
-    reports.findLast(({ report }) => report[key] !== undefined)?.report[key] as
-      | NonNullable<Report[K]>
-      | undefined;
+  // What happens in a call, and is no step of it, may have its words, but does not say that anybody took it.
+  const steps = reports.filter(({ report }) => report.stage !== 'told');
+  const latest = latestIn(reports);
+  const latestStep = latestIn(steps);
   const staged = (...stages: ReportStage[]) =>
     reports.findLast(({ report }) => stages.includes(report.stage));
   const timeOf = (found: Dated | undefined) => (found ? (found.report.at ?? found.time) : null);
@@ -157,20 +157,20 @@ function together(facts: readonly FactDraft[]): ReportedCall | null {
   const said = reports.findLast(({ report }) => report.said?.length)?.report.said ?? [];
   const ended = staged('ended', 'analysed');
   const closed = staged('closed');
-  const endReason = latest('endReason') ?? 'unknown';
-  const durationMs = latest('durationMs');
+  const endReason = latestStep('endReason') ?? 'unknown';
+  const durationMs = latestStep('durationMs');
   const answered = isAnswered({
-    told: latest('answered'),
-    seen: staged('answered') !== undefined || latest('answeredAt') !== undefined,
-    spoke: said.length > 0,
+    told: latestStep('answered'),
+    seen: staged('answered') !== undefined || latestStep('answeredAt') !== undefined,
+    spoke: steps.some(({ report }) => report.said?.length),
     durationMs,
     endReason,
   });
-  const toldAnsweredAt = latest('answeredAt') ?? timeOf(staged('answered'));
+  const toldAnsweredAt = latestStep('answeredAt') ?? timeOf(staged('answered'));
   const heard = reports.filter(({ report }) => report.stage !== 'closed');
   const lastHeard = Math.max(...heard.map((one) => timeOf(one) as number));
   const end =
-    latest('endedAt') ??
+    latestStep('endedAt') ??
     (toldAnsweredAt !== null && durationMs !== undefined && (ended || closed)
       ? toldAnsweredAt + durationMs
       : (timeOf(ended) ?? (closed ? lastHeard : null)));
@@ -186,7 +186,7 @@ function together(facts: readonly FactDraft[]): ReportedCall | null {
     contact: contactOf(latest('contactId'), latest('contactName'), latest('found')),
     metadata: Object.assign({}, ...reports.map(({ report }) => report.metadata)),
     createdAt,
-    beginning: beginningOf(reports.map(({ report }) => report)),
+    beginning: beginningOf(steps.map(({ report }) => report)),
     ringingAt: timeOf(staged('ringing')),
     answered,
     answeredAt: answered === true ? answerOf(toldAnsweredAt, end, durationMs, createdAt) : null,
@@ -211,8 +211,16 @@ function together(facts: readonly FactDraft[]): ReportedCall | null {
   };
 }
 
-function beginningOf(reports: readonly Report[]): Beginning {
-  const steps = reports.filter(({ stage }) => stage !== 'told' && stage !== 'closed');
+/** What the report of the latest stage says, of those that say it. */
+function latestIn(reports: readonly Dated[]) {
+  return <K extends keyof Report>(key: K) =>
+    reports.findLast(({ report }) => report[key] !== undefined)?.report[key] as
+      | NonNullable<Report[K]>
+      | undefined;
+}
+
+function beginningOf(told: readonly Report[]): Beginning {
+  const steps = told.filter(({ stage }) => stage !== 'closed');
   const outward = steps.filter(({ direction }) => direction !== 'inbound');
   return {
     goesOut: outward.length > 0,

@@ -74,9 +74,11 @@ function numberOf(end: string | null): string | null {
   return end?.startsWith('+') ? end : null;
 }
 
-function stateOf(told: ReportedCall): CallRecord['state'] {
-  if (told.answered === true) return 'active';
-  return told.direction === 'inbound' || told.ringingAt !== null ? 'ringing' : 'dialing';
+/** Until a report says how far it is, a call is where every call of a platform begins. */
+function stateOf({ answered, ringingAt, direction, beginning }: ReportedCall): CallRecord['state'] {
+  if (answered === true) return 'active';
+  const ringsHere = direction === 'inbound' && beginning.comesIn;
+  return ringingAt !== null || ringsHere ? 'ringing' : 'dialing';
 }
 
 function eventsOf(call: CallRecord, told: ReportedCall): EventDraft[] {

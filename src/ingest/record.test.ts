@@ -134,6 +134,52 @@ describe('a call of another platform', () => {
     },
   );
 
+  it('is moved by no event that nobody knows', async () => {
+    const door = await openDoor();
+    const more = {
+      direction: 'inbound',
+      answered_at: '2026-11-02T09:00:05Z',
+      transcript: TRANSCRIPT,
+    };
+    const unknown = simplified('call.sang', {
+      ...more,
+      recording_url: 'https://recordings.example/a',
+    });
+    const record = await recordOf(door, await told(door, [unknown]));
+    expect(types(record)).toEqual([]);
+    // Nobody has said that it rings.
+    expect(record.call).toMatchObject({ status: 'dialing', answeredAt: null, from: CALLER });
+    for (const [event, status] of [
+      ['call.initiated', 'dialing'],
+      ['call.ringing', 'ringing'],
+      ['call.answered', 'active'],
+      ['call.completed', 'ended'],
+    ] as const) {
+      const others = { ...unknown, callId: `after ${event}` };
+      const id = await told(door, [{ ...simplified(event), callId: others.callId }]);
+      const before = await recordOf(door, id);
+      expect(before.call.status).toBe(status);
+      await told(door, [others]);
+      const { call, events } = await recordOf(door, id);
+      const { answeredAt, endedAt } = before.call;
+      expect(call).toMatchObject({ status, answeredAt, endedAt });
+      expect(events.filter(({ event: type }) => type !== 'call.recording_ready')).toEqual(
+        before.events,
+      );
+    }
+  });
+
+  it('of which nobody ever says how far it is begins and ends when it is closed', async () => {
+    let now = STARTED_AT;
+    const door = await openDoor({ clock: () => now });
+    const id = await told(door, [simplified('call.sang', { direction: 'inbound' })]);
+    now += 6 * 3_600_000 + 1;
+    const commit = async (append: Append) => (await door.store.append([append]))[0] as AppendResult;
+    const log = pino({ level: 'silent' });
+    await new Closer({ store: door.store, commit, log, clock: () => now }).closeDue();
+    expect(types(await recordOf(door, id))).toEqual(['call.started', 'call.failed', 'call.ended']);
+  });
+
   const stories = {
     retell: [retell.started(), retell.ended(), retell.analyzed()],
     vapi: [vapi.ringing(), vapi.inProgress(), vapi.ended(), vapi.report()],
@@ -155,6 +201,19 @@ describe('a call of another platform', () => {
         callId: 'sim_3',
         duration: 96,
         timestamp: '2026-11-02T09:01:36Z',
+      }),
+    ],
+    'one that sings': [
+      simplified('call.sang', {
+        callId: 'sim_6',
+        answered_at: '2026-11-02T09:00:05Z',
+        direction: 'inbound',
+      }),
+      simplified('call.ringing', { callId: 'sim_6', timestamp: '2026-11-02T09:00:03Z' }),
+      simplified('call.failed', {
+        callId: 'sim_6',
+        timestamp: '2026-11-02T09:00:40Z',
+        direction: 'outbound',
       }),
     ],
     'one that says it at the end alone': [
