@@ -36,11 +36,15 @@ export const longText = loose((value) => readText(value, Number.POSITIVE_INFINIT
 /** E.164 where it can be a number, else as it was written; withheld ones are missing. */
 export const phone = loose((value) => {
   const written = readText(value, MAX_TEXT);
-  if (written === undefined || /^(anonymous|unknown|restricted|unavailable)$/i.test(written)) {
-    return undefined;
-  }
-  return e164(written);
+  return written === undefined || isWithheld(written) ? undefined : e164(written);
 });
+
+/** What stands for the number of somebody who does not show it. */
+export function isWithheld(value: unknown): boolean {
+  return (
+    typeof value === 'string' && /^(anonymous|unknown|restricted|unavailable)$/i.test(value.trim())
+  );
+}
 
 /** A call's webhooks repeat its two numbers, and to parse one takes 0.2 ms. */
 const KNOWN_NUMBERS = 2_000;

@@ -117,9 +117,45 @@ describe('in the simplified shape', () => {
     },
   );
 
+  it.each<[JsonObject, string[]]>([
+    [{ direction: 'sideways' }, ['direction']],
+    [
+      { from: [], to: true, from_number: {}, to_number: {} },
+      ['from', 'to', 'from_number', 'to_number'],
+    ],
+    [{ transcript: 42 }, ['transcript']],
+    [{ transcript: [{ words: 'Hello.' }, 7] }, ['transcript']],
+    [{ outcome: 'SOLD_OUT', summary: [], analysis: 'good' }, ['summary', 'analysis', 'outcome']],
+    [{ status: {}, metadata: 'c21', agentId: [] }, ['status', 'agentId', 'metadata']],
+    [{ call: 'sim_1', contact: 'c21' }, ['call', 'contact']],
+    [
+      { call: { direction: 1, outcome: 'OUT' }, contact: { name: ['Ida'] } },
+      ['call.direction', 'call.outcome', 'contact.name'],
+    ],
+    [{ provider: 7, event: {}, type: 'call_ended' }, ['provider', 'event']],
+    [
+      { metadata: { contactId: {}, agentId: [], own: {} } },
+      ['metadata.contactId', 'metadata.agentId'],
+    ],
+  ])('%j is not believed, and whoever sent it is told', async (more, names) => {
+    const { status, ignored, call } = await callAfter('call.completed', more);
+    expect({ status, ignored: ignored?.toSorted() }).toEqual({
+      status: 200,
+      ignored: names.toSorted(),
+    });
+    expect(call).toMatchObject({ state: 'ended', direction: 'outbound' });
+  });
+
+  it('a direction that is told inside of call counts where the other one is wrong', async () => {
+    const more = { direction: 'sideways', call: { direction: 'Inbound' } };
+    const { call } = await callAfter('call.completed', more);
+    expect(call?.direction).toBe('inbound');
+  });
+
   it('nothing is said of what is in order, or empty', async () => {
     const more = { from: 'anonymous', summary: '', recording_url: null, call: { status: 'ended' } };
-    expect(await callAfter('call.completed', more)).toMatchObject({ ignored: undefined });
+    const fine = { ...more, direction: 'OUTBOUND', transcript: [], outcome: 'booked', contact: {} };
+    expect(await callAfter('call.completed', fine)).toMatchObject({ ignored: undefined });
     const inside = { call: { recording_url: 'yes' } };
     expect((await callAfter('call.completed', inside)).ignored).toEqual(['call.recording_url']);
   });

@@ -7,7 +7,8 @@ import type { JsonObject } from '../loose.ts';
 import * as loose from '../loose.ts';
 import { outcomeIn } from '../outcome_words.ts';
 import type { Reading } from '../platform.ts';
-import { roleOf, saidBy, saidIn } from '../said.ts';
+import { Call, either } from './fields.ts';
+import { unread } from './unread.ts';
 
 /*
  * The simplified shape: one flat object with a `provider`, of whatever platform, as glue between a
@@ -40,86 +41,15 @@ export function readSimplified(body: JsonObject): Reading {
   const event = call.event ?? call.event_type ?? call.type ?? '';
   const stage = stageOf(event, call);
   const report = reportOf(call, stage ?? 'told', event);
-  const ignored = [...(stage === undefined ? ['event'] : []), ...unread(body, call)];
+  const ignored = new Set([...(stage === undefined ? ['event'] : []), ...unread(body, call)]);
   return {
     kind: 'report',
     callId,
     event,
     report,
-    ignored,
+    ignored: [...ignored],
     ...(stage === undefined && { unknown: body }),
   };
-}
-
-const Fields = {
-  id: loose.id,
-  call_id: loose.id,
-  status: loose.text,
-  call_status: loose.text,
-  direction: loose.text,
-  from: loose.phone,
-  to: loose.phone,
-  from_number: loose.phone,
-  to_number: loose.phone,
-  agentId: loose.text,
-  agent_id: loose.text,
-  assistantId: loose.text,
-  duration: loose.lengthInSeconds,
-  duration_seconds: loose.lengthInSeconds,
-  durationSeconds: loose.lengthInSeconds,
-  call_length: loose.lengthInSeconds,
-  startedAt: loose.timeInSeconds,
-  started_at: loose.timeInSeconds,
-  start_timestamp: loose.timeInSeconds,
-  endedAt: loose.timeInSeconds,
-  ended_at: loose.timeInSeconds,
-  end_timestamp: loose.timeInSeconds,
-  answeredAt: loose.timeInSeconds,
-  answered_at: loose.timeInSeconds,
-  endedReason: loose.text,
-  ended_reason: loose.text,
-  end_reason: loose.text,
-  disconnection_reason: loose.text,
-  reason: loose.text,
-  transcript: z.unknown().optional(),
-  recordingUrl: loose.url,
-  recording_url: loose.url,
-  cost: loose.amount,
-  summary: loose.longText,
-  extraction: loose.anyObject,
-  analysis: loose.anyObject,
-  outcome: loose.text,
-  metadata: loose.anyObject,
-};
-
-const Call = z.object({
-  ...Fields,
-  callId: loose.id,
-  conversation_id: loose.id,
-  event: loose.text,
-  event_type: loose.text,
-  type: loose.text,
-  timestamp: loose.timeInSeconds,
-  contactId: loose.text,
-  contact: loose.part({ id: loose.text, name: loose.text }),
-  call: loose.part(Fields),
-});
-type Call = z.infer<typeof Call>;
-
-/** Withheld numbers are none, and no mistake. */
-const PHONES: ReadonlySet<string> = new Set(['from', 'to', 'from_number', 'to_number']);
-
-/** The fields that something stands in which cannot be what their names say. */
-function unread(body: JsonObject, call: Call): string[] {
-  const inside = loose.isObject(body.call) ? unreadIn(body.call, call.call) : [];
-  return [...unreadIn(body, call), ...inside.map((name) => `call.${name}`)];
-}
-
-function unreadIn(given: JsonObject, read: Record<string, unknown>): string[] {
-  return Object.entries(read).flatMap(([name, value]) => {
-    const isEmpty = given[name] === undefined || given[name] === null || given[name] === '';
-    return value !== undefined || isEmpty || PHONES.has(name) ? [] : [name];
-  });
 }
 
 const STAGES: Record<string, ReportStage> = {
@@ -161,21 +91,11 @@ function stageOf(event: string, call: Call): ReportStage | undefined {
   return STAGES[words];
 }
 
-/** The first of these that is told, at the top or inside of `call`. */
-function either<K extends keyof typeof Fields>(call: Call, ...names: K[]): Call[K] | undefined {
-  for (const name of names) {
-    const value = call[name] ?? call.call[name];
-    if (value !== undefined) return value as Call[K];
-  }
-  return undefined;
-}
-
 function reportOf(call: Call, stage: ReportStage, event: string): Report {
   const over = stage === 'ended' || stage === 'analysed';
   const length = either(call, 'duration', 'duration_seconds', 'durationSeconds', 'call_length');
   const startedAt = either(call, 'startedAt', 'started_at', 'start_timestamp');
   const endedAt = either(call, 'endedAt', 'ended_at', 'end_timestamp');
-  const direction = either(call, 'direction')?.toLowerCase();
   const metadata = either(call, 'metadata') as JsonObject | undefined;
   const durationMs = over ? (length ?? loose.lengthBetween(startedAt, endedAt)) : undefined;
   const reason = over ? endReasonFrom(call, event) : undefined;
@@ -184,7 +104,7 @@ function reportOf(call: Call, stage: ReportStage, event: string): Report {
   return {
     stage,
     at: call.timestamp ?? (over ? endedAt : startedAt),
-    direction: direction === 'inbound' || direction === 'outbound' ? direction : undefined,
+    direction: either(call, 'direction'),
     from: either(call, 'from', 'from_number'),
     to: either(call, 'to', 'to_number'),
     agentId:
@@ -195,7 +115,7 @@ function reportOf(call: Call, stage: ReportStage, event: string): Report {
     createdAt: startedAt,
     answeredAt: either(call, 'answeredAt', 'answered_at') ?? (over ? startedAt : undefined),
     recordingUrl: either(call, 'recordingUrl', 'recording_url'),
-    said: saidFrom(either(call, 'transcript')),
+    said: either(call, 'transcript'),
     ...(stage === 'recorded' && length !== undefined && { recordingMs: length }),
     ...(over && {
       final: true,
@@ -208,7 +128,8 @@ function reportOf(call: Call, stage: ReportStage, event: string): Report {
           ? undefined
           : { model: total, transcription: 0, telephony: 0, recording: 0, total },
     }),
-    ...(extraction && { extraction, outcome: outcomeIn(extraction, either(call, 'outcome')) }),
+    extraction,
+    outcome: either(call, 'outcome') ?? outcomeIn(extraction ?? {}),
   };
 }
 
@@ -242,29 +163,6 @@ function endReasonFrom(call: Call, event: string): EndReason {
     .map((words) => (words === undefined ? undefined : endReasonOf(words)))
     .find((reason) => reason !== undefined);
   return word ?? 'unknown';
-}
-
-const Utterance = z.object({
-  role: loose.text,
-  speaker: loose.text,
-  text: loose.longText,
-  content: loose.longText,
-  message: loose.longText,
-  timestamp: loose.timeInSeconds,
-});
-const Utterances = loose.listOf(Utterance);
-
-function saidFrom(transcript: unknown): Report['said'] {
-  if (typeof transcript === 'string') return saidIn(loose.longText.parse(transcript));
-  return saidBy(
-    Utterances.parse(transcript).map(
-      ({ role, speaker, text, content, message, timestamp: at }) => ({
-        role: roleOf(role) === undefined ? speaker : role,
-        text: text ?? content ?? message,
-        at,
-      }),
-    ),
-  );
 }
 
 function analysisOf(call: Call): JsonObject | undefined {
