@@ -96,7 +96,7 @@ export function createIngest(options: IngestOptions): Ingest {
       return invalid(platform, 'The body is no JSON object');
     }
     const provider = platform ?? (verdict.kind === 'valid' ? verdict.signer : 'generic');
-    const reading = recognised.read();
+    const reading = recognised.read(clock());
     if (reading.kind === 'no_call') return invalid(provider, 'Missing required field: callId');
     if (reading.kind === 'question') {
       const answer = await answerQuestion(reading.question, questions, gone());

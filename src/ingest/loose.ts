@@ -9,7 +9,23 @@ import { LONGEST_MS } from '../events/reported_call.ts';
 
 const MAX_TEXT = 256;
 const EARLIEST_MS = Date.UTC(2000, 0, 1);
-const LATEST_MS = Date.UTC(2100, 0, 1);
+/** What is told has happened, but no two clocks agree, and some know no time zone. */
+const AHEAD_MS = 24 * 3_600_000;
+let latestMs = Number.POSITIVE_INFINITY;
+
+/**
+ * Reads a body that came at `now`, by our clock: a time of the future counts as missing in it. The pieces
+ * are made once, and zod hands nothing to them but their field, so what they all have to know stands here
+ * for as long as they read.
+ */
+export function readAt<T>(now: number, read: () => T): T {
+  latestMs = now + AHEAD_MS;
+  try {
+    return read();
+  } finally {
+    latestMs = Number.POSITIVE_INFINITY;
+  }
+}
 
 /** A field that may be missing or anything; `read` makes the best of it. */
 function loose<T>(read: (value: unknown) => T) {
@@ -154,7 +170,7 @@ function readTime(value: unknown, unitInMs: 1 | 1_000): number | undefined {
       ? [given * unitInMs, unitInMs === 1 ? given * 1_000 : given]
       : // Without a year in it, "-5" were a day in 2001.
         [typeof given === 'string' && /\d{4}/.test(given) ? Date.parse(given) : Number.NaN];
-  const time = candidates.find((ms) => ms >= EARLIEST_MS && ms < LATEST_MS);
+  const time = candidates.find((ms) => ms >= EARLIEST_MS && ms <= latestMs);
   return time === undefined ? undefined : Math.round(time);
 }
 

@@ -16,7 +16,7 @@ import {
 
 function read(body: JsonObject) {
   const { platform, read } = recognise(body);
-  return { platform, ...read() };
+  return { platform, ...read(ENDED_AT + 60_000) };
 }
 
 function reported(body: JsonObject): Report {

@@ -1,6 +1,6 @@
 import { bland } from './bland/bland.ts';
 import { elevenlabs } from './elevenlabs/elevenlabs.ts';
-import type { JsonObject } from './loose.ts';
+import { type JsonObject, readAt } from './loose.ts';
 import type { Platform, Reading } from './platform.ts';
 import { retell } from './retell/retell.ts';
 import { providerOf, readSimplified } from './simplified/simplified.ts';
@@ -14,7 +14,8 @@ export interface Recognised {
   /** As it stands in `provider`; `null` where nothing tells. */
   platform: string | null;
   simplified: boolean;
-  read(): Reading;
+  /** @param now When it came, by our clock: it cannot tell of what is far ahead. */
+  read(now: number): Reading;
 }
 
 /**
@@ -22,11 +23,18 @@ export interface Recognised {
  * that we know is read like the simplified shape: glue may leave `provider` out.
  */
 export function recognise(body: JsonObject): Recognised {
-  const simplified = { simplified: true, read: () => readSimplified(body) };
+  const simplified = {
+    simplified: true,
+    read: (now: number) => readAt(now, () => readSimplified(body)),
+  };
   if (typeof body.provider === 'string' && body.provider.trim() !== '') {
     return { platform: providerOf(body), ...simplified };
   }
   const platform = PLATFORMS.find((one) => one.recognises(body));
   if (!platform) return { platform: null, ...simplified };
-  return { platform: platform.name, simplified: false, read: () => platform.read(body) };
+  return {
+    platform: platform.name,
+    simplified: false,
+    read: (now) => readAt(now, () => platform.read(body)),
+  };
 }

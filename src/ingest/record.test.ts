@@ -260,7 +260,7 @@ describe('a call of another platform', () => {
 /** The same webhooks of another call. */
 function renamed(bodies: readonly JsonObject[], name: string): JsonObject[] {
   return bodies.map((body) => {
-    const reading = recognise(body).read();
+    const reading = recognise(body).read(ENDED_AT);
     if (reading.kind !== 'report') throw new Error(`it is ${reading.kind}`);
     return JSON.parse(JSON.stringify(body).replaceAll(reading.callId, name));
   });

@@ -10,6 +10,8 @@ import { openDoor } from './testing/door.ts';
 /** What may stand in a field of a body by a mistake of whoever sends it; `undefined`: it is missing. */
 const WRONG: readonly unknown[] = [
   ...[undefined, null, '', ' ', 'abc', 'NaN', '-5', '1e400', '2026-13-45', '9999-01-01T00:00:00Z'],
+  // 2099, and 1999.
+  ...['2099-01-01T00:00:00Z', 4_070_908_800, 4_070_908_800_000, 915_148_800, 915_148_800_000],
   ...[-5, -0.5, 0, 0.1, 1e15, 1e300, -1e300, true, [], [1], {}, { a: 1 }, '\0', '\ud800'],
 ];
 
@@ -32,7 +34,7 @@ function changed<T>(value: T, [key, ...rest]: Path, wrong: unknown): T {
 
 /** What stands wrong in the record of a call of which a body tells; nothing where all is well. */
 function faultsOf(body: JsonObject): string[] {
-  const reading = recognise(JSON.parse(JSON.stringify(body))).read();
+  const reading = recognise(JSON.parse(JSON.stringify(body))).read(ARRIVED_AT);
   if (reading.kind !== 'report') return [];
   const data = JSON.parse(JSON.stringify(reading.report));
   const { error } = reportSchema.safeParse(data);
@@ -44,7 +46,7 @@ function faultsOf(body: JsonObject): string[] {
   const times = [createdAt, answeredAt, endedAt, ...events.map(({ time }) => time)];
   return [
     ...times
-      .filter((one) => one !== null && !(one >= Y2000 && one < Y2100))
+      .filter((one) => one !== null && !(one >= Y2000 && one < LATEST))
       .map((t) => `time ${t}`),
     ...(answeredAt !== null && (endedAt ?? 0) - answeredAt > LONGEST_MS ? ['length'] : []),
     ...((told?.recording?.seconds ?? 0) * 1_000 > LONGEST_MS ? ['length of the recording'] : []),
@@ -53,8 +55,9 @@ function faultsOf(body: JsonObject): string[] {
 }
 
 const Y2000 = Date.UTC(2000, 0, 1) - LONGEST_MS;
-const Y2100 = Date.UTC(2100, 0, 1);
 const ARRIVED_AT = Date.UTC(2026, 10, 2, 9, 5, 0);
+/** A day ahead, and as long as a call can be. */
+const LATEST = ARRIVED_AT + 86_400_000 + LONGEST_MS;
 const NEW = { id: 'call_1', contact: { id: null, name: null, phone: null } } as CallRecord;
 
 // A cost of 1e15 could not be stored: the ledger tried it again for ever, and with it what came beside. A
@@ -88,8 +91,8 @@ describe('whatever stands in a field', () => {
 describe('in the simplified shape', () => {
   const completed = { callId: 'sim_1', timestamp: '2026-11-02T09:01:36Z', duration: 96 };
 
-  async function callAfter(event: string | undefined, more: JsonObject) {
-    const door = await openDoor();
+  async function callAfter(event: string | undefined, more: JsonObject, clock = Date.now) {
+    const door = await openDoor({ clock });
     const { status, body } = await door.tell(
       simplified(event as string, { ...completed, ...more }),
     );
@@ -114,6 +117,30 @@ describe('in the simplified shape', () => {
       const { status, ignored, call } = await callAfter(event, { event, status: undefined });
       expect({ status, ignored }).toEqual({ status: 200, ignored: ['event'] });
       expect(call).toMatchObject({ providerCallId: 'sim_1', endedAt: null });
+    },
+  );
+
+  const HOUR = 3_600_000;
+
+  it.each([
+    [-24 * HOUR, true],
+    [24 * HOUR, true],
+    [24 * HOUR + 1_000, false],
+    [Date.UTC(2099, 0, 1) - ARRIVED_AT, false],
+    [Date.UTC(1999, 11, 31) - ARRIVED_AT, false],
+  ])(
+    'of a time that is %d ms from when it came: that it is believed is %j',
+    async (ms, isBelieved) => {
+      const time = ARRIVED_AT + ms;
+      for (const told of [new Date(time).toISOString(), time / 1_000, time]) {
+        const { ignored, call } = await callAfter(
+          'call.completed',
+          { timestamp: told, ended_at: told },
+          () => ARRIVED_AT,
+        );
+        expect(ignored).toEqual(isBelieved ? undefined : ['ended_at', 'timestamp']);
+        expect(call?.endedAt).toBe(isBelieved ? time : ARRIVED_AT);
+      }
     },
   );
 
