@@ -39,6 +39,8 @@ export const GUIDES: Readonly<Record<string, Parts>> = {
     'retell.json': () => program('docs/examples/ingest/retell.json', 'json'),
     'retell.sh': () => program('docs/examples/ingest/retell.sh', 'sh'),
     'vapi.json': () => program('docs/examples/ingest/vapi.json', 'json'),
+    'bland.json': () => program('docs/examples/ingest/bland.json', 'json'),
+    'elevenlabs.json': () => program('docs/examples/ingest/elevenlabs.json', 'json'),
   },
 };
 

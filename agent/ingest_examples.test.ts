@@ -59,6 +59,40 @@ it("makes a call of Vapi's report", async () => {
   });
 });
 
+/** The page's own lines that sign a platform's body and send it. */
+function recipeOf(platform: string): string {
+  const blocks = readGuide('docs/ingest.md').matchAll(/```sh\n([^`]*)```/g);
+  const recipes = [...blocks].map(([, code = '']) => code);
+  return recipes.find((code) => code.includes(`--data-binary @${platform}.json`)) ?? '';
+}
+
+it.each([
+  [
+    'bland',
+    'BLAND_WEBHOOK_SECRET',
+    { recordingUrl: 'https://recordings.example/bland-1.wav', outcome: null },
+  ],
+  ['elevenlabs', 'ELEVENLABS_WEBHOOK_SECRET', { recordingUrl: null, costBreakdown: null }],
+] as const)('signs a webhook as %s does, and makes a call of it', async (platform, name, its) => {
+  const api = await testApi();
+  const { url, close } = await startApi({ ...api.options, host: '127.0.0.1', port: 0 });
+  onTestFinished(close);
+  const { PATH: path = '' } = process.env;
+  const recipe = recipeOf(platform).replace('https://<PUBLIC_URL>', url);
+  const send = async (secret: string) => {
+    const options = { cwd: EXAMPLES, env: { PATH: path, [name]: secret } };
+    return JSON.parse((await promisify(execFile)('bash', ['-c', recipe], options)).stdout);
+  };
+  const { id } = await send(INGEST_SECRETS[platform]);
+  expect((await api.request('GET', `/v1/calls/${id}`)).body.call).toMatchObject({
+    ...CALL,
+    provider: platform,
+    extraction: { summary: 'The caller comes on Thursday.' },
+    ...its,
+  });
+  expect(await send('another')).toMatchObject({ error: 'Unauthorized' });
+});
+
 // Its recording had a URL that is none, and was dropped without a word.
 it("makes a call of anybody's, with its recording", async () => {
   const api = await testApi();
