@@ -267,6 +267,11 @@ describe('the simplified shape', () => {
     expect(reported(body)).toMatchObject({ durationMs: 96_000, endedAt: ENDED_AT, answered: true });
   });
 
+  it('may say what came of a call without an analysis', () => {
+    const { outcome, extraction } = reported(simplified('call.completed', { outcome: 'booked' }));
+    expect([outcome, extraction]).toEqual(['APPOINTMENT', undefined]);
+  });
+
   it("is read in each platform's words", () => {
     const flat = {
       provider: 'retell',
