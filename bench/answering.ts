@@ -6,6 +6,7 @@ import type { Measurement, MeasurementOptions } from './measurement.ts';
 import type { Line } from './result.ts';
 import type { Side } from './side.ts';
 import { median, spread } from './statistics.ts';
+import { Undisturbed } from './undisturbed.ts';
 
 const SLOW_CRM_MS = 1_500;
 
@@ -33,12 +34,14 @@ export const answering: Measurement = {
     // The first calls find cold code and caches in every program involved.
     const warmUps = quick ? 0 : 2;
     const rounds: Round[] = [];
+    const undisturbed = new Undisturbed(quick ? 0 : pairs, log);
     for (let i = -warmUps; i < pairs; i++) {
-      const round = await measureRound(variants, i + warmUps, log);
+      const measure = () => measureRound(variants, i + warmUps, log);
+      const round = await (i < 0 ? measure() : undisturbed.measure(measure));
       log(`answering ${i < 0 ? 'warm-up' : `${i + 1}/${pairs}`}: ${told(round)}`);
       if (i >= 0) rounds.push(round);
     }
-    return lines(rounds);
+    return lines(rounds, undisturbed.details);
   },
 };
 
@@ -94,7 +97,10 @@ function timeOf(call: Call, what: TimelineEntry['what']): number {
   return entry.at;
 }
 
-function lines(rounds: readonly Round[]): Omit<Line, 'measurement'>[] {
+function lines(
+  rounds: readonly Round[],
+  disturbances: Undisturbed['details'],
+): Omit<Line, 'measurement'>[] {
   const compared = (
     what: string,
     variant: 'ours' | 'slow',
@@ -118,6 +124,7 @@ function lines(rounds: readonly Round[]): Omit<Line, 'measurement'>[] {
         ...spread('bare', bares),
         ...spread('ours', others),
         ...spread('difference', differences),
+        ...disturbances,
       },
       samples: { bare: bares, ours: others },
     };

@@ -7,12 +7,13 @@ import type { MeasurementOptions } from './measurement.ts';
 import { rested } from './rest.ts';
 import type { Line } from './result.ts';
 import { median, quantile, spread } from './statistics.ts';
+import { Undisturbed } from './undisturbed.ts';
 
 /** Made up. */
 export const API_KEY = 'a-made-up-key-for-the-bench';
 
 const AT_MOST = 2;
-const TURNS = 6;
+const TURNS = 8;
 const TURN_SECONDS = 5;
 /** Before anything counts, for each side: its code is compiled, its connections are there. */
 const WARM_UP_SECONDS = 10;
@@ -116,16 +117,25 @@ export async function besideBareApi(
     let failures = 0;
     const fsyncs = fsyncTimes(folder, quick ? 10 : FSYNCS);
     for (const side of ['bare', 'ours'] as const) await send(side, quick ? 0.1 : WARM_UP_SECONDS);
-    for (let turn = 0; turn < (quick ? 1 : TURNS); turn++) {
+    const undisturbed = new Undisturbed(quick ? 0 : TURNS, log);
+    const turns = quick ? 1 : TURNS;
+    for (let turn = 0; turn < turns; turn++) {
       const order = ['bare', 'ours'] as const;
-      for (const side of turn % 2 === 0 ? order : order.toReversed()) {
-        const report = await send(side, quick ? 0.5 : TURN_SECONDS);
-        all[side].push(...report.latencies);
-        p99[side].push(quantile(report.latencies, 0.99));
-        failures += report.failures;
+      const reports = await undisturbed.measure(async () => {
+        const latencies = { ours: [] as number[], bare: [] as number[] };
+        for (const side of turn % 2 === 0 ? order : order.toReversed()) {
+          const report = await send(side, quick ? 0.5 : TURN_SECONDS);
+          latencies[side] = report.latencies;
+          failures += report.failures;
+        }
+        return latencies;
+      });
+      for (const side of order) {
+        all[side].push(...reports[side]);
+        p99[side].push(quantile(reports[side], 0.99));
       }
       const [mine, its] = [p99.ours.at(-1), p99.bare.at(-1)];
-      log(`${name} ${turn + 1}/${TURNS}: p99 ${mine?.toFixed(1)}, bare ${its?.toFixed(1)} ms`);
+      log(`${name} ${turn + 1}/${turns}: p99 ${mine?.toFixed(1)}, bare ${its?.toFixed(1)} ms`);
     }
     fsyncs.push(...fsyncTimes(folder, quick ? 10 : FSYNCS));
     const ratio = median(p99.ours.map((mine, turn) => mine / (p99.bare[turn] ?? Number.NaN)));
@@ -141,6 +151,7 @@ export async function besideBareApi(
         ...spread('bare', all.bare),
         ...spread('fsync', fsyncs),
         ours_rest_p50: median(rests),
+        ...undisturbed.details,
       },
       samples: { ours_p99: p99.ours, bare_p99: p99.bare },
     };

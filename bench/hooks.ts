@@ -12,6 +12,7 @@ import type { Measurement } from './measurement.ts';
 import { GREETING, type OurSide } from './our_side.ts';
 import type { Line } from './result.ts';
 import { median, quantile, spread } from './statistics.ts';
+import { Undisturbed } from './undisturbed.ts';
 
 const START_HOOK_MS = 100;
 /** What a look-up in the backend's own database would take. */
@@ -41,12 +42,15 @@ export const hooks: Measurement = {
       const rounds: { bare: number; ours: number }[] = [];
       const warmUps = quick ? 0 : 2;
       let failures = 0;
+      const undisturbed = new Undisturbed(quick ? 0 : pairs + CALLS_OF_TOOLS, log);
       for (let i = -warmUps; i < pairs; i++) {
         try {
-          const first = i % 2 === 0 ? await greeted(ours) : await greeted(bare);
-          const second = i % 2 === 0 ? await greeted(bare) : await greeted(ours);
-          const [mine, its]: Answered[] = i % 2 === 0 ? [first, second] : [second, first];
-          if (!mine || !its) continue;
+          const measure = async (): Promise<[Answered, Answered]> => {
+            if (i % 2 === 0) return [await greeted(ours), await greeted(bare)];
+            const its = await greeted(bare);
+            return [await greeted(ours), its];
+          };
+          const [mine, its] = await (i < 0 ? measure() : undisturbed.measure(measure));
           log(
             `hooks ${i + 1}/${pairs}: ours ${mine.answerMs.toFixed(0)}, bare ${its.answerMs.toFixed(0)} ms`,
           );
@@ -61,7 +65,8 @@ export const hooks: Measurement = {
         : { calls: CALLS_OF_TOOLS, turns: TURNS, steps: STEPS };
       const trips: Trip[] = [];
       for (let i = 0; i < plan.calls; i++) {
-        const measured = await callTools(ours, backend, plan).catch((error) => {
+        const measure = () => callTools(ours, backend, plan);
+        const measured = await undisturbed.measure(measure).catch((error) => {
           log(`hooks: a call with tools broke: ${error}`);
           return [];
         });
@@ -69,7 +74,11 @@ export const hooks: Measurement = {
         log(`hooks, tools ${i + 1}/${plan.calls}`);
       }
       const wanted = plan.calls * plan.turns * plan.steps;
-      return [answerLine(rounds, failures), ...tripLines(trips, wanted)];
+      const lines = [answerLine(rounds, failures), ...tripLines(trips, wanted)];
+      return lines.map((line) => ({
+        ...line,
+        details: { ...line.details, ...undisturbed.details },
+      }));
     } finally {
       await restore();
       await backend.stop();

@@ -6,6 +6,7 @@ import type { OurSide } from './our_side.ts';
 import type { Line } from './result.ts';
 import type { Side } from './side.ts';
 import { quantile, spread } from './statistics.ts';
+import { Undisturbed } from './undisturbed.ts';
 
 const PAIRS_PER_CALL = 10;
 const TURNS = 4;
@@ -32,14 +33,19 @@ export const toolResults: Measurement = {
     const states = Object.keys(CRM) as CrmState[];
     const measured: Record<CrmState, ToolResult[]> = { answering: [], hanging: [], down: [] };
     const least: number[] = [];
-    for (let i = 0; i < calls; i++) {
-      await measureCall(ours, bare, 'answering', plan, ({ ms }) => least.push(ms)).catch((error) =>
-        log(`tools: a call to the bare agent broke: ${error}`),
+    const undisturbed = new Undisturbed(quick ? 0 : calls * (states.length + 1), log);
+    const measure = (side: Side, state: CrmState) =>
+      undisturbed.measure(() =>
+        measureCall(ours, side, state, plan).catch((broke): Measured => ({ results: [], broke })),
       );
+    for (let i = 0; i < calls; i++) {
+      const { results, broke } = await measure(bare, 'answering');
+      least.push(...results.map(({ ms }) => ms));
+      if (broke) log(`tools: a call to the bare agent broke: ${broke}`);
       for (const state of states) {
-        await measureCall(ours, ours, state, plan, (result) => measured[state].push(result)).catch(
-          (error) => log(`tools: a call with a CRM ${state} broke: ${error}`),
-        );
+        const { results, broke } = await measure(ours, state);
+        measured[state].push(...results);
+        if (broke) log(`tools: a call with a CRM ${state} broke: ${broke}`);
       }
       log(`tools ${i + 1}/${calls}`);
     }
@@ -58,6 +64,7 @@ export const toolResults: Measurement = {
           ...spread('result', latencies),
           ...spread('lookup_crm', lookUps),
           ...spread('bare', least),
+          ...undisturbed.details,
         },
         samples: { result: latencies },
       };
@@ -87,13 +94,18 @@ interface ToolResult {
   ms: number;
 }
 
+interface Measured {
+  /** What had come when it broke counts. */
+  results: ToolResult[];
+  broke?: unknown;
+}
+
 async function measureCall(
   ours: OurSide,
   side: Side,
   state: CrmState,
   { turns, steps }: { turns: number; steps: number },
-  onResult: (result: ToolResult) => void,
-): Promise<void> {
+): Promise<Measured> {
   const { model } = ours;
   await side.settled();
   model.setScenario(scenario(turns, steps));
@@ -101,6 +113,7 @@ async function measureCall(
   const before = model.sessions.length;
   const call = await side.dial();
   let session: SessionLog | undefined;
+  let broke: Error | undefined;
   try {
     session = await model.waitForSession(AbortSignal.timeout(DEADLINE_MS), before);
     let after = await endOfUtterance(call, 0);
@@ -113,12 +126,12 @@ async function measureCall(
     }
   } catch (cause) {
     const said = session?.said.join(' | ');
-    throw new Error(`${cause}; the model said: ${said}`, { cause });
+    broke = new Error(`${cause}; the model said: ${said}`, { cause });
   } finally {
-    for (const result of session ? resultsOf(session) : []) onResult(result);
     await call.hangUp();
     await restore();
   }
+  return { results: session ? resultsOf(session) : [], ...(broke && { broke }) };
 }
 
 function resultsOf({ toolCalls, toolResults: results }: SessionLog): ToolResult[] {

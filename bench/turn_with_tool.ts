@@ -3,6 +3,7 @@ import { DEADLINE_MS, endOfUtterance, quiet } from './listening.ts';
 import type { Measurement } from './measurement.ts';
 import type { OurSide } from './our_side.ts';
 import { median, spread } from './statistics.ts';
+import { Undisturbed } from './undisturbed.ts';
 
 const PAIRS_PER_CALL = 4;
 const REPLY = 'Of course, one moment.';
@@ -18,14 +19,15 @@ const UTTERANCE_MS = 625;
 export const turnWithTool: Measurement = {
   name: 'turns',
   about: 'the caller stops speaking → the agent speaks: with a tool whose CRM hangs, and without',
-  run: async ({ pairs, lab, log }) => {
+  run: async ({ pairs, quick, lab, log }) => {
     const ours = await lab.ours();
     const samples: { plain: number; tool: number }[] = [];
+    const undisturbed = new Undisturbed(quick ? 0 : Math.ceil(pairs / PAIRS_PER_CALL), log);
     let asked = 0;
     while (asked < pairs) {
       const now = Math.min(PAIRS_PER_CALL, pairs - asked);
       try {
-        await measureCall(ours, now, (pair) => samples.push(pair));
+        samples.push(...(await undisturbed.measure(() => measureCall(ours, now))));
       } catch (error) {
         log(`turns: a call broke: ${error}`);
       }
@@ -43,7 +45,11 @@ export const turnWithTool: Measurement = {
         atMost: 1.1,
         n: samples.length,
         failures: pairs - samples.length,
-        details: { ...spread('without', plain), ...spread('with', tool) },
+        details: {
+          ...spread('without', plain),
+          ...spread('with', tool),
+          ...undisturbed.details,
+        },
         samples: { without: plain, with: tool },
       },
     ];
@@ -52,11 +58,8 @@ export const turnWithTool: Measurement = {
 
 type Turn = 'plain' | 'tool';
 
-async function measureCall(
-  ours: OurSide,
-  pairs: number,
-  onPair: (pair: Record<Turn, number>) => void,
-): Promise<void> {
+async function measureCall(ours: OurSide, pairs: number): Promise<Record<Turn, number>[]> {
+  const measured: Record<Turn, number>[] = [];
   const order = Array.from({ length: pairs }, (_, i): [Turn, Turn] =>
     i % 2 === 0 ? ['plain', 'tool'] : ['tool', 'plain'],
   );
@@ -78,8 +81,9 @@ async function measureCall(
         // What the look-up came to is said by itself, 5 s later.
         if (turn === 'tool') after = await endOfUtterance(call, after);
       }
-      onPair(pair);
+      measured.push(pair);
     }
+    return measured;
   } finally {
     await call.hangUp();
     backend.behave('lookup', { mode: 'ok' });
