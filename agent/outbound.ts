@@ -122,6 +122,7 @@ export function startOutbound(
       commit,
       tell: (callId) => ends.tell(callId),
       deleteRoom: (room) => deleteRoom(livekit.rooms, room),
+      log,
     }),
   };
 }

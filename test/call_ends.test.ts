@@ -234,6 +234,21 @@ on_instructed: >-
       'Agent: Hello.\nCaller: [The caller pressed 12# on the keypad.]\nAgent: You pressed one and two.',
     );
   });
+
+  it('not because of keys in the moment of the answer: none of them is lost', async () => {
+    installation.model?.setScenario('on_text: [{ contains: pressed 12#, say: Early keys. }]');
+    const caller = await Caller.dial(installation);
+    await caller.answered();
+    await caller.call.dtmf('12#');
+    // The answer to them may come so early that nothing of the greeting is heard.
+    await waitFor(
+      async () => JSON.stringify(await installation.events()).includes('Early keys') || undefined,
+      { what: 'the answer to the keys', deadlineMs: 30_000 },
+    );
+    await caller.call.hangUp();
+    const record = await wholeRecord(installation);
+    expect(record.ended.transcript).toContain('[The caller pressed 12# on the keypad.]');
+  });
 });
 
 describe('a worker whose slots are all taken', () => {

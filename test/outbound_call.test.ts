@@ -216,6 +216,65 @@ describe('an outbound call', () => {
     },
   );
 
+  /*
+   *   a worker is given the call's room ── the API ends the call, and deletes the room ── the process
+   *   joins, which makes it anew; it is told that the call is over, and LiveKit keeps an empty room for minutes
+   */
+  it.each([0, 150, 300, 500, 700])(
+    'is ended by the API %i ms after it was accepted, and leaves no room',
+    async (afterMs) => {
+      installation.carrier.subscribe(phone(32), answers({ ringMs: 3_000 }));
+      const id = await accepted(phone(32));
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      const { body } = await installation.request('POST', `/v1/calls/${id}/end`);
+      expect(body.call).toMatchObject({ status: 'ended', endReason: 'ended_by_api' });
+      const { rooms } = installation.livekit;
+      // Whoever was on the way into it has been there, or never will: only the next process is left.
+      await waitFor(
+        () => Promise.resolve(installation.worker.children().length <= 1 || undefined),
+        {
+          what: 'the end of its process',
+          deadlineMs: 40_000,
+        },
+      );
+      await waitFor(async () => (await rooms.listRooms([id])).length === 0 || undefined, {
+        what: 'the end of the room',
+        deadlineMs: 10_000,
+      });
+      expect(installation.carrier.callsTo(phone(32))).toEqual([]);
+    },
+  );
+
+  /*
+   *   the API is asked to end the call ── written down ──► its process is told
+   *                                                            └─ killed before it has written the end
+   *
+   * The sweep took it for a call that had been lost: `dial_failed` or `worker_lost`, which a profile follows up, so
+   * that somebody whose call had been cancelled was called again.
+   */
+  it.each(['ringing', 'active'] as const)(
+    'that is %s and whose process dies as it is ended by the API ends by the API',
+    async (state) => {
+      installation.carrier.subscribe(
+        phone(31),
+        answers({ ringMs: state === 'active' ? 0 : 20_000 }),
+      );
+      const id = await accepted(phone(31), { agentId: 'persistent' });
+      await waitFor(async () => (await shown(id)).status === state || undefined, {
+        what: state,
+        deadlineMs: 30_000,
+      });
+      const callProcess = await installation.worker.callProcess(id);
+      process.kill(callProcess, 'SIGSTOP');
+      const ending = installation.request('POST', `/v1/calls/${id}/end`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      process.kill(callProcess, 'SIGKILL');
+      expect((await ending).status).toBe(200);
+      expect(await ended(id)).toMatchObject({ endReason: 'ended_by_api' });
+      expect((await typesOf(id)).filter((type) => type === 'call.ended')).toHaveLength(1);
+    },
+  );
+
   it('is not placed to a number that is suppressed, whenever that is', async () => {
     const later = new Date(Date.now() + 4_000).toISOString();
     const waiting = await accepted(phone(10), { scheduledFor: later });

@@ -6,6 +6,7 @@ import { toolContext } from './call_tool_context.ts';
 import { createSession, cutOffAtOnce, gateBargeIn, startSession } from './caller_session.ts';
 import { Filler } from './filler.ts';
 import { instructions } from './instructions.ts';
+import { watchKeypad } from './keypad.ts';
 import { contactInHand, type LiveCall } from './live_call.ts';
 import { ModelTools } from './model_tools.ts';
 
@@ -30,6 +31,7 @@ export async function startAgent(call: LiveCall, identity: string): Promise<void
   call.session = session;
   call.agent = agent;
   call.announcer = new Announcer(session, ending.signal, log);
+  call.keypad = watchKeypad(job.room, identity, ending.signal);
   call.filler = new Filler(session, call.announcer, ending.signal);
   tools.watch(session, agent);
   cutOffAtOnce(session);

@@ -3,7 +3,6 @@ import type { LedgerClient } from '../ledger/client.ts';
 import { disclose } from './disclosure.ts';
 import { lastGoodbye, offerGoodbye } from './goodbye.ts';
 import { greet } from './greeting.ts';
-import { watchKeypad } from './keypad.ts';
 import type { LiveCall } from './live_call.ts';
 import { watchLostReplies } from './lost_replies.ts';
 import { meetCallee } from './meet_callee.ts';
@@ -81,12 +80,10 @@ function followSession(call: LiveCall): void {
   });
 }
 
-function followKeypad({ job, caller, ending, announcer }: LiveCall): void {
-  if (!caller) return;
-  const onKeys = (keys: string) => {
+function followKeypad({ keypad, announcer }: LiveCall): void {
+  keypad?.follow((keys) => {
     void announcer?.reply(undefined, { keypad: `[The caller pressed ${keys} on the keypad.]` });
-  };
-  watchKeypad(job.room, caller.identity, onKeys, ending.signal);
+  });
 }
 
 function followSilence(call: LiveCall): void {

@@ -23,6 +23,9 @@ export type DialOrder = z.infer<typeof DialOrder>;
 export const DIAL_ORDER = 'calls.dialOrder';
 export const BEGIN_DIALLING = 'calls.beginDialling';
 
+/** The code of an order's refusal: there is nothing to dial, and nobody else has the room. */
+export const CALL_OVER = 'CALL_OVER';
+
 export const AWAIT_END = 'calls.awaitEnd';
 
 export const OrderRequest = z.object({ callId: z.string(), lease: z.number().int().positive() });

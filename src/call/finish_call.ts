@@ -16,6 +16,8 @@ const NOTICE_LIMIT_MS = 12_000;
 const TRANSFERRED_LEG_LIMIT_MS = 3_000;
 const HANG_UP_LIMIT_MS = 6_000;
 const SESSION_LIMIT_MS = 3_000;
+/** Nobody has said anything, so nothing of it is waited for: a session whose phone only rang never closes. */
+const UNHEARD_SESSION_LIMIT_MS = 250;
 const RECORDING_LIMIT_MS = 3_000;
 const LEDGER_LIMIT_MS = 5_000;
 
@@ -55,7 +57,10 @@ export async function finishCall(
     const [, closed] = await Promise.all([
       deleteOurs(),
       quietly(log, 'closing the session failed', () =>
-        within(SESSION_LIMIT_MS, call.session?.close() ?? call.model?.discard()),
+        within(
+          answered ? SESSION_LIMIT_MS : UNHEARD_SESSION_LIMIT_MS,
+          call.session?.close() ?? call.model?.discard(),
+        ),
       ),
       endRecording(call),
     ]);

@@ -12,7 +12,7 @@ beforeEach(() => {
   room = new FakeRoom();
   call = new AbortController();
   keyed = [];
-  watchKeypad(room.room, CALLER, (keys) => keyed.push(keys), call.signal);
+  watchKeypad(room.room, CALLER, call.signal).follow((keys) => keyed.push(keys));
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -41,6 +41,16 @@ describe('what the caller keys in', () => {
     room.press(CALLER, '2');
     vi.advanceTimersByTime(2_000);
     expect(keyed).toEqual(['1#', '2']);
+  });
+
+  it('is kept until somebody follows', () => {
+    const keypad = watchKeypad(room.room, CALLER, call.signal);
+    room.press(CALLER, '1#2#3');
+    const followed: string[] = [];
+    keypad.follow((keys) => followed.push(keys));
+    expect(followed).toEqual(['1#', '2#']);
+    room.press(CALLER, '4#');
+    expect(followed).toEqual(['1#', '2#', '34#']);
   });
 
   it('is not what anybody else in the room keys in', () => {

@@ -15,6 +15,7 @@ import type { Announcer } from './announcer.ts';
 import type { CallEnding } from './call_ending.ts';
 import type { CallJournal } from './call_journal.ts';
 import type { Filler } from './filler.ts';
+import type { Keypad } from './keypad.ts';
 import type { CallModel } from './realtime_model.ts';
 
 /** One call while it lives: what its parts share. */
@@ -50,6 +51,7 @@ export interface LiveCall {
   session?: voice.AgentSession;
   agent?: voice.Agent;
   announcer?: Announcer;
+  keypad?: Keypad;
   /** Speaks while a tool waits. */
   filler?: Filler;
   /** Gives the model the tools that the call has by now. */

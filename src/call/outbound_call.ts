@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobContext } from '@livekit/agents';
+import { isCallwireError } from '../errors.ts';
 import { ANSWER_UNKNOWN } from '../events/answer_unknown.ts';
 import type { EndReason } from '../events/catalogue.ts';
 import type { LedgerClient } from '../ledger/client.ts';
 import { dial } from '../telephony/dial.ts';
 import type { DialOutcome } from '../telephony/dial_outcome.ts';
 import { followLeg, onRinging } from '../telephony/dialled_leg.ts';
+import { deleteRoom } from '../telephony/livekit_api.ts';
 import { waitUntilActive } from '../telephony/sip_participant.ts';
 import { noteAnswer, orEnded, startAgent } from './agent_session.ts';
 import { beginCall } from './begin_call.ts';
@@ -14,7 +16,7 @@ import type { CallRuntime } from './call_runtime.ts';
 import type { CallTicket } from './call_ticket.ts';
 import { converse, maxMinutes } from './conversation.ts';
 import { CallProfiles } from './current_profiles.ts';
-import { askForOrder, beginDialling, type DialOrder, endWanted } from './dial_orders.ts';
+import { askForOrder, beginDialling, CALL_OVER, type DialOrder, endWanted } from './dial_orders.ts';
 import { disown } from './disown.ts';
 import type { LiveCall } from './live_call.ts';
 import { PHONE_IDENTITY } from './phone_identity.ts';
@@ -72,7 +74,7 @@ export async function placeCall(
       signal: call.ending.signal,
       log: call.log,
     });
-    const order = await takeOrder(call, ledger, ticket);
+    const order = await takeOrder(call, ledger, { ticket, connected });
     await prepare(call, ledger, { order, profiles, resumed: ticket.task === 'adopt' });
     if (ticket.task === 'dial') await dialPhone(call, ledger, ticket, { order, connected });
     else await adoptPhone(call, { order, connected });
@@ -87,14 +89,25 @@ export async function placeCall(
 async function takeOrder(
   call: LiveCall,
   ledger: LedgerClient,
-  ticket: CallTicket,
+  { ticket, connected }: { ticket: CallTicket; connected: Promise<void> },
 ): Promise<DialOrder> {
-  const order = await askForOrder(ledger, ticket, withinLimit(call)).catch((error: unknown) => {
-    call.ending.signal.throwIfAborted();
-    // Somebody else has the call, or the worker is gone: either way it is not this process's to end.
-    call.log.warn({ err: error }, 'the call is not given to this process');
-    return disown(call);
-  });
+  const order = await askForOrder(ledger, ticket, withinLimit(call)).catch(
+    async (error: unknown) => {
+      call.ending.signal.throwIfAborted();
+      if (isCallwireError(error) && error.code === CALL_OVER) {
+        // It was cancelled while we were on our way into its room, and we have made that anew.
+        await connected.catch(() => undefined);
+        await deleteRoom(call.livekit.rooms, call.job.job.room?.name ?? '').catch((err: unknown) =>
+          call.log.warn({ err }, 'the room of a cancelled call was not deleted'),
+        );
+        call.log.info('the call was over before it was dialled');
+        return disown(call, 'ended_by_api');
+      }
+      // Somebody else has the call, or the worker is gone: either way it is not this process's to end.
+      call.log.warn({ err: error }, 'the call is not given to this process');
+      return disown(call);
+    },
+  );
   const { from, to } = order;
   call.caller = { identity: PHONE_IDENTITY, from, to, sipCallId: null, headers: {} };
   call.variables = order.variables;

@@ -57,14 +57,20 @@ it('gives the order of a lease to one process', async () => {
   await expect(ask(DIAL_ORDER)).rejects.toMatchObject({ code: 'CALL_NOT_YOURS' });
 });
 
-it.each([{ lease: 3 }, { state: 'active' }, { state: 'ended' }, { outbound: null }])(
-  'gives no order for a call that is somebody else’s, or over: %j',
+it.each([{ lease: 3 }, { state: 'active' }, { outbound: null }])(
+  'gives no order for a call that is somebody else’s: %j',
   async (rest) => {
     const { ask, call } = setUp();
     Object.assign(call, rest);
     await expect(ask(DIAL_ORDER)).rejects.toMatchObject({ code: 'CALL_NOT_YOURS' });
   },
 );
+
+it('says of a call that is over that it is, for its room is nobody’s then', async () => {
+  const { ask, call } = setUp();
+  Object.assign(call, { state: 'ended' });
+  await expect(ask(DIAL_ORDER)).rejects.toMatchObject({ code: 'CALL_OVER' });
+});
 
 it('permits dialling by committing call.started under the lease, with an id of its own', async () => {
   const { ask, appends } = setUp();

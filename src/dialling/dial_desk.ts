@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import {
   BEGIN_DIALLING,
+  CALL_OVER,
   DIAL_ORDER,
   type DialOrder,
   type DialPermission,
@@ -95,6 +96,9 @@ export class DialDesk {
   async #order({ callId, lease }: { callId: string; lease: number }): Promise<DialOrder> {
     const call = await this.#options.store.getCall(callId);
     const key = keyOf(callId, lease);
+    if (call?.state === 'ended') {
+      throw new CallwireError(CALL_OVER, 'The call has ended before it was dialled.');
+    }
     const taken = this.#ordered.has(key);
     if (taken || !call?.outbound || call.lease !== lease || !isUnanswered(call)) {
       throw new CallwireError('CALL_NOT_YOURS', 'The call is not for this process to place.');

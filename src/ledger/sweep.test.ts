@@ -170,6 +170,21 @@ describe('Sweeper', () => {
     expect(released).toEqual([]);
   });
 
+  it('ends a call whose end was asked for as it was asked, and gives its phone to nobody', async () => {
+    const adopt = vi.fn(() => Promise.resolve('adopted' as const));
+    const { fake, sweeper, open, abandon } = await setUp({ adopt });
+    const callId = await open();
+    const time = Date.now();
+    const fact = { id: newId('fct'), kind: 'end_requested' as const, time, data: {} };
+    await fake.store.append([{ callId, facts: [fact] }]);
+    await abandon(callId);
+    sweeper.start(holders);
+    await vi.waitFor(() => expect(fake.types(callId)).toContain('call.ended'));
+    expect(adopt).not.toHaveBeenCalled();
+    expect(fake.types(callId)).toEqual(['call.started', 'call.failed', 'call.ended']);
+    expect(fake.call(callId)?.endReason).toBe('ended_by_api');
+  });
+
   it('takes the last words of the dead process in first, and then has nothing to end', async () => {
     const { fake, sweeper, released, open, abandon, spoolDir } = await setUp();
     const [callId, other] = [await open(), await open()];

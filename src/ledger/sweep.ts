@@ -36,6 +36,7 @@ export interface SweeperOptions {
     | 'expireLeases'
     | 'heldLeases'
     | 'listCallEvents'
+    | 'listFacts'
     | 'getCall'
   >;
   /** The worker's own, so that even this is durable while the store fails. */
@@ -69,13 +70,14 @@ export interface SweeperOptions {
  * abandoned ── its spools taken in ──┬─ they held call.ended ──► ended by itself
  *                                    └─ takeOver ─┬─ null ─────► somebody else's
  *                                                 ▼
- *                     outbound, the phone is there ─ adopted: a new process goes on with it
+ *                     outbound, the phone is there, nobody asked for the end ─ adopted: a new process goes on
  *                                                 ▼
  *                                             releasing ⟲ fails: 1 s, 2 s … 10 s
  *                                                 │  └── 60 s over: with a note
  *                                                 ▼
  *                              call.failed (not seen answered) + call.ended worker_lost; of a phone
- *                              that we called: call.error, call.failed + call.ended dial_failed
+ *                              that we called: call.error, call.failed + call.ended dial_failed; where
+ *                              the API had asked for the end: ended_by_api
  * ```
  *
  * The room goes first, so that "ended" is true when it is read. The lease of the takeover fences the
@@ -220,7 +222,7 @@ export class Sweeper {
     const taken = await store.takeOver(callId, LEASE_MS);
     if (!taken) return;
     const { call, lease } = taken;
-    if (await this.#adopted(call, lease)) return;
+    if (!(await this.#isToEnd(callId)) && (await this.#adopted(call, lease))) return;
     this.#log.warn({ callId, lease, state: call.state }, 'call was lost, ending it');
     const release = await this.#release(call, { callId, lease });
     if (release === 'stop') return;
@@ -264,8 +266,9 @@ export class Sweeper {
     const call = await store.getCall(callId);
     const unanswered = call?.answeredAt === null;
     const calledInVain = unanswered && call.direction === 'outbound';
-    const endReason = calledInVain ? 'dial_failed' : 'worker_lost';
-    if (calledInVain) {
+    const asked = await this.#isToEnd(callId);
+    const endReason = asked ? 'ended_by_api' : calledInVain ? 'dial_failed' : 'worker_lost';
+    if (calledInVain && !asked) {
       events.push({ id: newId('evt'), type: 'call.error', time, data: { ...ANSWER_UNKNOWN } });
     }
     if (unanswered && !(await this.#hasFailed(callId))) {
@@ -288,6 +291,12 @@ export class Sweeper {
       if (!isCallwireError(error) || error.code !== 'LEDGER_FENCED') throw error;
       this.#log.info({ callId }, 'lost call was taken over by somebody else');
     }
+  }
+
+  /** The API has asked for it, and the process has died before it was done. */
+  async #isToEnd(callId: string): Promise<boolean> {
+    const facts = await this.#options.store.listFacts(callId);
+    return facts.some(({ kind }) => kind === 'end_requested');
   }
 
   async #hasFailed(callId: string): Promise<boolean> {

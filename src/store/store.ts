@@ -169,6 +169,7 @@ export const FACT_KINDS = [
   'recording',
   'hook',
   'report',
+  'end_requested',
   'note',
 ] as const;
 

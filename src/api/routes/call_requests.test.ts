@@ -214,6 +214,21 @@ describe('a call that is ended', () => {
     expect(await ending).toMatchObject({ status: 200, body: { call: { status: 'ended' } } });
   });
 
+  it('is no error where LiveKit cannot delete its room just now', async () => {
+    const { api, rooms, livekit } = await callingApi();
+    livekit.isStuck = true;
+    const id = await liveCall(api.store);
+    const endings = [1, 2, 3].map(() => api.request('POST', `/v1/calls/${id}/end`));
+    await expect.poll(() => rooms).toHaveLength(3);
+    const data = { end_reason: 'ended_by_api' };
+    const end = { id: 'evt_end' as const, type: 'call.ended', time: Date.now(), data };
+    await api.store.append([{ callId: id, events: [end] }]);
+    expect((await Promise.all(endings)).map(({ status }) => status)).toEqual([200, 200, 200]);
+    // For the sweep, should its process die of it.
+    const facts = await api.store.listFacts(id);
+    expect(facts.map(({ kind }) => kind)).toEqual(['end_requested']);
+  });
+
   it('that nobody knows is 404', async () => {
     const { api } = await callingApi();
     expect((await api.request('POST', '/v1/calls/call_x/end')).status).toBe(404);

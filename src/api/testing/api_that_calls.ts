@@ -1,3 +1,4 @@
+import pino from 'pino';
 import { createCallAcceptance } from '../../dialling/call_acceptance.ts';
 import { createCallEnd } from '../../dialling/call_end.ts';
 import { DialGate } from '../../gate/dial_gate.ts';
@@ -19,6 +20,7 @@ export type GateRules = typeof RULES;
 /** The API with the real acceptance on its own store; rooms that are deleted are noted. */
 export async function apiThatCalls(rules: Partial<GateRules> = {}) {
   const rooms: string[] = [];
+  const livekit = { isStuck: false };
   let store: Store;
   const commit = async (append: Append) => (await store.append([append]))[0] as AppendResult;
   const later = <K extends keyof Store>(method: K) =>
@@ -39,9 +41,15 @@ export async function apiThatCalls(rules: Partial<GateRules> = {}) {
     store: { getCall: later('getCall'), takeForDialling: later('takeForDialling') },
     commit,
     tell: () => false,
-    deleteRoom: (room) => Promise.resolve(void rooms.push(room)),
+    deleteRoom: (room) => {
+      rooms.push(room);
+      return livekit.isStuck
+        ? Promise.reject(new Error('no response from servers'))
+        : Promise.resolve();
+    },
+    log: pino({ enabled: false }),
   });
   const api = await testApi({ outbound, endCall });
   store = api.store;
-  return { api, rooms };
+  return { api, rooms, livekit };
 }

@@ -2,6 +2,7 @@ import type {
   Append,
   AppendResult,
   CallRecord,
+  FactDraft,
   HeldLease,
   StoredEvent,
 } from '../../store/store.ts';
@@ -35,6 +36,7 @@ export interface FakeStore {
 export function fakeStore(): FakeStore {
   const calls = new Map<string, CallRecord>();
   const events: StoredEvent[] = [];
+  const facts: { callId: string | null; fact: FactDraft }[] = [];
   const fake = { committed: [], batches: [], expired: [], renewed: [], notes: [] } as Pick<
     FakeStore,
     'committed' | 'batches' | 'expired' | 'renewed' | 'notes'
@@ -50,20 +52,26 @@ export function fakeStore(): FakeStore {
     if (!append.recovered && append.lease !== undefined && append.lease !== call.lease) {
       return { status: 'fenced' };
     }
-    for (const { id, type, time } of append.events ?? []) {
+    for (const { id, type, time, data } of append.events ?? []) {
       if (fake.committed.includes(id)) continue;
       if (type === 'call.ended' && call.state === 'ended') {
         if (append.recovered) continue;
         return { status: 'refused', code: 'CALL_ALREADY_ENDED', message: 'ended before' };
       }
-      if (type === 'call.ended') call.state = 'ended';
+      if (type === 'call.ended') {
+        call.state = 'ended';
+        call.endReason = String(data.end_reason);
+      }
       if (type === 'call.answered') call.answeredAt = time;
       call.sequence++;
       fake.committed.push(id);
       const position = events.length;
       events.push({ position, id, callId: call.id, sequence: call.sequence, type, time, body: '' });
     }
-    for (const fact of append.facts ?? []) fake.notes.push(String(fact.data.message));
+    for (const fact of append.facts ?? []) {
+      facts.push({ callId: append.callId, fact });
+      if (fact.kind === 'note') fake.notes.push(String(fact.data.message));
+    }
     return { status: 'appended' };
   };
   const expire = (callId: string) => {
@@ -143,7 +151,8 @@ export function fakeStore(): FakeStore {
       countLiveCalls: unused,
       lastPosition: unused,
       eventsAfter: unused,
-      listFacts: unused,
+      listFacts: (callId) =>
+        Promise.resolve(facts.filter((one) => one.callId === callId).map(({ fact }) => fact)),
       nextDueAt: unused,
       listDeliveries: unused,
       getDelivery: unused,
