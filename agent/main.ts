@@ -2,6 +2,7 @@ import './node_version.ts';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { onInterrupt } from '../src/config/interrupt.ts';
 import { commandSettings } from './command_settings.ts';
 import { exitWithError } from './exit_with_error.ts';
 
@@ -41,7 +42,7 @@ async function run(mode: 'dev' | 'start'): Promise<void> {
     );
   };
   process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  onInterrupt(stop);
   console.log('registered');
   await worker.failed;
 }

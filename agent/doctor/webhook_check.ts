@@ -134,8 +134,10 @@ function judged(url: string, { attempt }: AttemptOutcome): Observation {
 }
 
 const REMEDIES: Record<string, string> = {
-  name_not_resolved: 'Check the host in WEBHOOK_URL, and the DNS of this machine.',
-  connection_refused: 'Start the backend, or correct the port in WEBHOOK_URL.',
+  name_not_resolved:
+    'Check the host in WEBHOOK_URL (without it, in CRM_URL), and the DNS of this machine.',
+  connection_refused:
+    'Start the backend, or correct the port in WEBHOOK_URL (without it, in CRM_URL).',
   certificate: 'Give the backend a certificate of its host that this machine trusts.',
   tls: 'Nothing speaks TLS there: check the port, and https, in WEBHOOK_URL.',
   address_refused: 'Addresses where clouds keep credentials are never called.',

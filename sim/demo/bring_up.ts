@@ -138,9 +138,10 @@ async function startWorker(demo: Demo, installation: Installation): Promise<Work
   signal.throwIfAborted();
   const started = installation.startWorker();
   const { worker } = installation;
-  const exited = () => {
+  const exited = ({ code, signal: killedBy }: Awaited<ReturnType<WorkerProcess['exited']>>) => {
     const said = worker.output.filter((line) => line !== 'registered');
-    const message = ['The worker has ended.', ...said].join('\n');
+    const how = killedBy ? `was killed by ${killedBy}` : `has ended with exit code ${code}`;
+    const message = [`The worker ${how}.`, ...said].join('\n');
     fail(new CallwireError('DEMO_WORKER_EXITED', message, { remedy: 'Its log says why.' }));
   };
   worker.exited(Number.MAX_SAFE_INTEGER).then(exited, fail);

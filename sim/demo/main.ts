@@ -1,6 +1,7 @@
 import '../../agent/node_version.ts';
 import { constants } from 'node:os';
 import { Command } from 'commander';
+import { onInterrupt } from '../../src/config/interrupt.ts';
 import { isCallwireError } from '../../src/errors.ts';
 import { runDemo } from './demo.ts';
 import { Terminal } from './terminal.ts';
@@ -29,14 +30,14 @@ async function run({ keep = false }: { keep?: boolean }): Promise<void> {
   const terminal = new Terminal();
   const stop = new AbortController();
   let interruption: NodeJS.Signals | undefined;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      // The second time nothing is waited for; what is left dies with this process.
-      if (interruption) process.exit(exitCode(signal));
-      interruption = signal;
-      stop.abort(new Error(`stopped by ${signal}`));
-    });
-  }
+  const interrupt = (signal: NodeJS.Signals) => {
+    // The second time nothing is waited for; what is left dies with this process.
+    if (interruption) process.exit(exitCode(signal));
+    interruption = signal;
+    stop.abort(new Error(`stopped by ${signal}`));
+  };
+  onInterrupt(() => interrupt('SIGINT'));
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
   // Whoever reads has gone (`| head`): there is nobody to show anything to.
   process.stdout.on('error', () => stop.abort(new Error('nobody reads the output')));
 
