@@ -146,7 +146,7 @@ describe('npm run demo', () => {
     process.kill(worker, 'SIGKILL');
     expect(await running.exited).toMatchObject({ code: 1 });
     // The cause, not what else broke by it (the ledger is read through the worker).
-    expect(running.output()).toContain('The worker has ended.');
+    expect(running.output()).toContain('The worker was killed by SIGKILL.');
     expect(running.output()).toMatch(/Log of the worker: .+worker\.log/);
     await nothingIsLeft();
   });

@@ -76,8 +76,8 @@ export interface SweeperOptions {
  *                                                 │  └── 60 s over: with a note
  *                                                 ▼
  *                              call.failed (not seen answered) + call.ended worker_lost; of a phone
- *                              that we called: call.error, call.failed + call.ended dial_failed; where
- *                              the API had asked for the end: ended_by_api
+ *                              that we called: call.error, call.failed + call.ended dial_failed (where
+ *                              the API had asked for the end, it is ended_by_api for both)
  * ```
  *
  * The room goes first, so that "ended" is true when it is read. The lease of the takeover fences the
@@ -268,7 +268,7 @@ export class Sweeper {
     const calledInVain = unanswered && call.direction === 'outbound';
     const asked = await this.#isToEnd(callId);
     const endReason = asked ? 'ended_by_api' : calledInVain ? 'dial_failed' : 'worker_lost';
-    if (calledInVain && !asked) {
+    if (calledInVain) {
       events.push({ id: newId('evt'), type: 'call.error', time, data: { ...ANSWER_UNKNOWN } });
     }
     if (unanswered && !(await this.#hasFailed(callId))) {
