@@ -96,8 +96,8 @@ function reasonOf(error: TwirpError): string {
  * What it means that a phone left the room before it was `active`: all there is to go by for a call
  * that was adopted after its process died. Statuses do not reach the room, so `busy` and
  * `invalid_number` cannot be told from their neighbours: livekit-sip says USER_REJECTED for 486,
- * 603 and 403 alike, USER_UNAVAILABLE for 404, 408, 480 and a phone that rang in vain. Whoever went
- * otherwise may have been answered, and have hung up, while nobody was there to see it.
+ * 603 and 403 alike, USER_UNAVAILABLE for 404, 408, 480 and a phone that rang in vain. A phone
+ * that LiveKit lost may have been answered, and have hung up, while nobody was there to see it.
  */
 export function outcomeOfDeparture(reason: DisconnectReason | undefined): DialOutcome {
   switch (reason) {
@@ -109,10 +109,9 @@ export function outcomeOfDeparture(reason: DisconnectReason | undefined): DialOu
     case DisconnectReason.ROOM_DELETED:
     case DisconnectReason.ROOM_CLOSED:
       return without('cancelled');
-    case DisconnectReason.SIP_TRUNK_FAILURE:
-    case DisconnectReason.MEDIA_FAILURE:
-      return without('dial_failed', DisconnectReason[reason]);
+    case DisconnectReason.CONNECTION_TIMEOUT:
+      return without('unknown', 'the phone was lost');
     default:
-      return without('unknown', reason === undefined ? '' : DisconnectReason[reason]);
+      return without('dial_failed', reason === undefined ? '' : DisconnectReason[reason]);
   }
 }

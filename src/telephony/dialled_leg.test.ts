@@ -64,7 +64,7 @@ describe('a phone that left unanswered', () => {
     ['USER_UNAVAILABLE', 'no_answer'],
     ['USER_REJECTED', 'dial_failed'],
     ['SIP_TRUNK_FAILURE', 'dial_failed'],
-    ['CLIENT_INITIATED', 'unknown'],
+    ['CLIENT_INITIATED', 'dial_failed'],
     ['CONNECTION_TIMEOUT', 'unknown'],
     ['MEDIA_FAILURE', 'dial_failed'],
     ['PARTICIPANT_REMOVED', 'cancelled'],
@@ -76,7 +76,7 @@ describe('a phone that left unanswered', () => {
     });
   });
 
-  it('without any reason may have been answered', () => {
-    expect(outcomeOfDeparture(undefined)).toMatchObject({ outcome: 'unknown' });
+  it('without any reason has failed', () => {
+    expect(outcomeOfDeparture(undefined)).toMatchObject({ outcome: 'dial_failed' });
   });
 });
