@@ -241,7 +241,10 @@ describe('an outbound call', () => {
         what: 'the end of the room',
         deadlineMs: 10_000,
       });
-      expect(installation.carrier.callsTo(phone(32))).toEqual([]);
+      // On a busy machine it may have been dialled by then.
+      for (const call of installation.carrier.callsTo(phone(32))) {
+        expect(await call.ended()).toMatchObject({ by: 'cancelled' });
+      }
     },
   );
 
