@@ -3,10 +3,7 @@ import type { RequestHandlers } from '../ledger/host_session.ts';
 
 /** So long a process waits for one answer; then it asks again. */
 const LONG_POLL_MS = 20_000;
-/**
- * A process asks within a moment of its start, and again within a second of a lost connection; one that
- * adopts the call of a dead one asks when that one's lease of 30 s has run out.
- */
+/** A process asks within a moment of its start, and again within a second of a lost connection. */
 const KEPT_MS = 60_000;
 
 /**
@@ -16,7 +13,7 @@ const KEPT_MS = 60_000;
  */
 export class EndRequests {
   readonly #waiting = new Map<string, Set<() => void>>();
-  /** Kept also of those that were told: such a process may die of it, and its call be adopted. */
+  /** Kept also of those that were told: that may be one that hangs, while another is on its way to the call. */
   readonly #wanted = new Map<string, NodeJS.Timeout>();
 
   /** For the ledger's host. */
